@@ -1,0 +1,39 @@
+// Reaches signetd.
+#ifndef SIGNET_CLIENTS_CONNECTION_H_
+#define SIGNET_CLIENTS_CONNECTION_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "grpcpp/grpcpp.h"
+
+namespace signet::clients {
+
+// First thing in main(): gRPC logs nothing, obeys no http_proxy, uses the c-ares resolver. Sets environment variables: call
+// before any thread exists.
+void PrepareProcess();
+
+// PEM files of a control certificate.
+struct TlsFiles {
+  std::string cert;
+  std::string key;
+  std::string ca;  // the control authority's root
+};
+
+// "unix:/run/signet/controller.sock" or "host:port". TCP needs `tls`: FAILED_PRECONDITION / CONFIGURATION otherwise, naming the file that is missing.
+absl::StatusOr<std::shared_ptr<grpc::Channel>> Connect(absl::string_view address, const std::optional<TlsFiles>& tls);
+
+// A gRPC status as the server meant it: reason and next step from ErrorInfo. UNAVAILABLE messages name the address and what to check.
+absl::Status FromGrpc(const grpc::Status& status, absl::string_view address);
+
+// A context with this deadline from now.
+std::unique_ptr<grpc::ClientContext> MakeContext(absl::Duration deadline);
+
+}  // namespace signet::clients
+
+#endif  // SIGNET_CLIENTS_CONNECTION_H_

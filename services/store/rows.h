@@ -1,0 +1,123 @@
+// The rows the store keeps. Plain values: bytes are raw unless a comment says hex. Times keep milliseconds.
+#ifndef SIGNET_SERVICES_STORE_ROWS_H_
+#define SIGNET_SERVICES_STORE_ROWS_H_
+
+#include <cstdint>
+#include <string>
+
+#include "absl/time/time.h"
+
+namespace signet::store {
+
+enum class Purpose { kSlurm = 1, kControl = 2 };
+enum class AuthorityState { kPrepared = 1, kActive = 2, kRetired = 3, kRevoked = 4, kDestroyed = 5 };
+
+struct AuthorityRow {
+  std::string id;  // key id, hex
+  Purpose purpose = Purpose::kSlurm;
+  AuthorityState state = AuthorityState::kPrepared;
+  std::string certificate_der;
+  std::string custody;  // keys::CustodyKey
+  std::string handle;
+  std::string spki_der;
+  uint64_t generation = 0;  // of this row: compare-and-set
+  absl::Time created_at;
+};
+
+// A key that is no authority: purpose "bundle" or "audit".
+struct KeyRow {
+  std::string purpose;
+  std::string custody;
+  std::string handle;
+  std::string spki_der;
+  absl::Time created_at;
+};
+
+struct BundleRow {
+  uint64_t generation = 0;
+  std::string signed_bundle;
+  absl::Time created_at;
+};
+
+enum class Profile { kNode = 1, kService = 2, kControl = 3 };
+enum class CertificateState { kRecorded = 1, kIssued = 2, kRevoked = 3 };
+
+// The record that exists before the signature does.
+struct CertificateRow {
+  std::string serial;  // hex, unique over all authorities
+  std::string authority_id;
+  Profile profile = Profile::kNode;
+  std::string subject;  // CN
+  std::string daemon;   // "slurmd", "sackd", the service, or the role
+  CertificateState state = CertificateState::kRecorded;
+  std::string tbs_der;     // the exact bytes to be signed
+  std::string tbs_sha256;
+  std::string der;         // empty until the signature was stored
+  std::string spki_sha256;
+  std::string identity_key_id;  // hex; nodes only
+  uint64_t seq = 0;             // of the statement; nodes only
+  absl::Time not_before;
+  absl::Time not_after;
+  absl::Time recorded_at;
+};
+
+// An identity key that was admitted once. Never deleted: a superseded key used again must be recognised.
+struct IdentityRow {
+  std::string key_id;  // hex
+  std::string node;
+  std::string daemon;
+  std::string spki_der;
+  int evidence = 0;      // evidence::TokenKind
+  std::string token_id;  // hex
+  absl::Time admitted_at;
+  absl::Time superseded_at = absl::InfiniteFuture();  // InfiniteFuture: the live one
+};
+
+// One daemon of one node: the ledger.
+struct NodeRow {
+  std::string name;
+  std::string daemon;
+  std::string key_id;  // the live identity key, hex
+  uint64_t seq = 0;
+  std::string boot_id;
+  std::string machine_id_sha256;
+  std::string serial;  // newest certificate
+  absl::Time not_after;
+  uint64_t disk_generation = 0;
+  std::string disk_sha256;
+  uint64_t loaded_generation = 0;
+  std::string loaded_sha256;
+  std::string adapter_version;
+  bool blocked = false;
+  absl::Time enrolled_at;
+  absl::Time last_request_at;
+};
+
+struct TokenRow {
+  std::string id;  // hex
+  std::string node;
+  std::string daemon;
+  int kind = 0;  // evidence::TokenKind
+  std::string spki_der;
+  absl::Time created_at;
+  absl::Time expires_at;
+  std::string created_by;
+  int64_t uses = 0;
+  absl::Time last_used_at = absl::InfinitePast();  // InfinitePast: never
+  std::string used_by_key_id;  // the last identity key it admitted, hex
+  bool revoked = false;
+};
+
+struct AuditRow {
+  uint64_t sequence = 0;
+  std::string bytes;  // a serialized signet.v1.AuditRecord
+};
+
+struct CheckpointRow {
+  uint64_t sequence = 0;
+  std::string bytes;  // a serialized signet.v1.SignedCheckpoint
+};
+
+}  // namespace signet::store
+
+#endif  // SIGNET_SERVICES_STORE_ROWS_H_

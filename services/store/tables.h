@@ -1,0 +1,144 @@
+// Narrow table interfaces. Const methods read, others write; all errors are UNAVAILABLE / STORE_UNAVAILABLE (try again) unless a
+// comment says otherwise. Find returns NOT_FOUND when there is no such row; Insert returns ALREADY_EXISTS on a duplicate key.
+#ifndef SIGNET_SERVICES_STORE_TABLES_H_
+#define SIGNET_SERVICES_STORE_TABLES_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "services/store/rows.h"
+
+namespace signet::store {
+
+class AuthorityTable {
+ public:
+  virtual ~AuthorityTable() = default;
+  // Oldest first.
+  virtual absl::StatusOr<std::vector<AuthorityRow>> List() const = 0;
+  virtual absl::Status Insert(const AuthorityRow& row) = 0;
+  // Replaces the row and adds one to its generation; ABORTED when the stored generation is not row.generation.
+  virtual absl::Status Update(const AuthorityRow& row) = 0;
+  virtual absl::StatusOr<KeyRow> FindKey(absl::string_view purpose) const = 0;
+  virtual absl::Status InsertKey(const KeyRow& row) = 0;
+};
+
+class BundleTable {
+ public:
+  virtual ~BundleTable() = default;
+  virtual absl::StatusOr<BundleRow> Newest() const = 0;
+  virtual absl::Status Insert(const BundleRow& row) = 0;
+};
+
+struct CertificateQuery {
+  std::string subject;      // empty: all
+  std::string after_token;  // from CertificatePage::next_token
+  int limit = 100;
+};
+struct CertificatePage {
+  std::vector<CertificateRow> rows;  // newest first
+  std::string next_token;            // empty: the last page
+};
+
+class CertificateTable {
+ public:
+  virtual ~CertificateTable() = default;
+  virtual absl::Status Insert(const CertificateRow& row) = 0;
+  // Stores the released certificate: kRecorded → kIssued. No change when it is issued already.
+  virtual absl::Status SetIssued(absl::string_view serial, absl::string_view der) = 0;
+  virtual absl::StatusOr<CertificateRow> Find(absl::string_view serial) const = 0;
+  // The certificate that answered this very request: same identity key, seq and CSR key.
+  virtual absl::StatusOr<CertificateRow> FindAnswer(absl::string_view identity_key_id, uint64_t seq, absl::string_view spki_sha256) const = 0;
+  // The newest certificate for this key; NOT_FOUND when no certificate carries it. Finds a key enrolled for another node.
+  virtual absl::StatusOr<CertificateRow> FindBySpki(absl::string_view spki_sha256) const = 0;
+  virtual absl::StatusOr<CertificatePage> List(const CertificateQuery& query) const = 0;
+  // The newest certificate of a subject under a profile.
+  virtual absl::StatusOr<CertificateRow> Newest(Profile profile, absl::string_view subject) const = 0;
+};
+
+struct NodeCounts {
+  int64_t enrolled = 0;
+  int64_t certified = 0;  // with an unexpired certificate
+  std::string first_lost;  // name of the one whose unexpired certificate ends first; empty when there is none
+  absl::Time first_lost_at;
+};
+
+class NodeTable {
+ public:
+  virtual ~NodeTable() = default;
+  virtual absl::StatusOr<NodeRow> Find(absl::string_view name, absl::string_view daemon) const = 0;
+  // Inserts or replaces.
+  virtual absl::Status Put(const NodeRow& row) = 0;
+  // By (name, daemon), strictly after the given pair.
+  virtual absl::StatusOr<std::vector<NodeRow>> List(absl::string_view after_name, absl::string_view after_daemon, int limit) const = 0;
+  virtual absl::StatusOr<NodeCounts> Count(absl::Time now) const = 0;
+
+  virtual absl::StatusOr<IdentityRow> FindIdentity(absl::string_view key_id) const = 0;
+  virtual absl::Status InsertIdentity(const IdentityRow& row) = 0;
+  // Marks every live identity of (node, daemon) superseded at `when`; the number that changed.
+  virtual absl::StatusOr<int64_t> SupersedeIdentities(absl::string_view node, absl::string_view daemon, absl::Time when) = 0;
+  // Identities of (node, daemon) admitted at or after `since`; the epoch counts all.
+  virtual absl::StatusOr<int64_t> CountIdentities(absl::string_view node, absl::string_view daemon, absl::Time since) const = 0;
+};
+
+struct TokenQuery {
+  std::string node;         // empty: all
+  bool open_only = true;    // unrevoked, unexpired at `now`, and (single use) unused
+  absl::Time now;
+  std::string after_token;
+  int limit = 100;
+};
+struct TokenPage {
+  std::vector<TokenRow> rows;  // by node, then newest first
+  std::string next_token;
+};
+
+class TokenTable {
+ public:
+  virtual ~TokenTable() = default;
+  virtual absl::Status Insert(const TokenRow& row) = 0;
+  virtual absl::StatusOr<TokenRow> Find(absl::string_view id) const = 0;
+  virtual absl::Status Update(const TokenRow& row) = 0;
+  virtual absl::StatusOr<TokenPage> List(const TokenQuery& query) const = 0;
+  virtual absl::StatusOr<int64_t> CountOpen(absl::Time now) const = 0;
+  // Revokes the open tokens of a node; their number.
+  virtual absl::StatusOr<int64_t> RevokeOfNode(absl::string_view node, absl::Time now) = 0;
+};
+
+class AuditTable {
+ public:
+  virtual ~AuditTable() = default;
+  // NOT_FOUND when empty.
+  virtual absl::StatusOr<AuditRow> Last() const = 0;
+  virtual absl::Status Append(const AuditRow& row) = 0;
+  virtual absl::StatusOr<std::vector<AuditRow>> List(uint64_t after_sequence, int limit) const = 0;
+  virtual absl::StatusOr<CheckpointRow> LastCheckpoint() const = 0;
+  virtual absl::Status AppendCheckpoint(const CheckpointRow& row) = 0;
+  virtual absl::StatusOr<std::vector<CheckpointRow>> ListCheckpoints(uint64_t after_sequence, int limit) const = 0;
+};
+
+// Every table of one transaction or snapshot.
+class Tables {
+ public:
+  virtual ~Tables() = default;
+  virtual AuthorityTable& authorities() = 0;
+  virtual BundleTable& bundles() = 0;
+  virtual CertificateTable& certificates() = 0;
+  virtual NodeTable& nodes() = 0;
+  virtual TokenTable& tokens() = 0;
+  virtual AuditTable& audit() = 0;
+  const AuthorityTable& authorities() const { return const_cast<Tables*>(this)->authorities(); }
+  const BundleTable& bundles() const { return const_cast<Tables*>(this)->bundles(); }
+  const CertificateTable& certificates() const { return const_cast<Tables*>(this)->certificates(); }
+  const NodeTable& nodes() const { return const_cast<Tables*>(this)->nodes(); }
+  const TokenTable& tokens() const { return const_cast<Tables*>(this)->tokens(); }
+  const AuditTable& audit() const { return const_cast<Tables*>(this)->audit(); }
+};
+
+}  // namespace signet::store
+
+#endif  // SIGNET_SERVICES_STORE_TABLES_H_
