@@ -1,0 +1,180 @@
+// The lints of profile.h. They read the bytes with OpenSSL and share no code with the encoder, whose faults they are to
+// find.
+#include <openssl/asn1.h>
+#include <openssl/bn.h>
+#include <openssl/objects.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+
+#include <initializer_list>
+#include <memory>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "services/base/reason.h"
+#include "services/base/status_macros.h"
+#include "services/keys/signer.h"
+#include "services/policy/profile.h"
+
+namespace signet::policy {
+namespace {
+
+constexpr char kServerAuthOid[] = "1.3.6.1.5.5.7.3.1";
+constexpr char kClientAuthOid[] = "1.3.6.1.5.5.7.3.2";
+
+absl::Status Broken(absl::string_view rule) {
+  return base::Refusal(absl::StatusCode::kInternal, base::kInternal, absl::StrCat("certificate lint: ", rule));
+}
+
+absl::Status Require(bool holds, absl::string_view rule) { return holds ? absl::OkStatus() : Broken(rule); }
+
+int NidOf(x509::SignatureAlgorithm algorithm) {
+  switch (algorithm) {
+    case x509::SignatureAlgorithm::kEcdsaSha256:
+      return NID_ecdsa_with_SHA256;
+    case x509::SignatureAlgorithm::kEcdsaSha384:
+      return NID_ecdsa_with_SHA384;
+    case x509::SignatureAlgorithm::kEcdsaSha512:
+      return NID_ecdsa_with_SHA512;
+    case x509::SignatureAlgorithm::kRsaSha256:
+      return NID_sha256WithRSAEncryption;
+    case x509::SignatureAlgorithm::kRsaSha384:
+      return NID_sha384WithRSAEncryption;
+    case x509::SignatureAlgorithm::kRsaSha512:
+      return NID_sha512WithRSAEncryption;
+  }
+  return NID_undef;
+}
+
+// Whether there is exactly one extension of this kind, marked so.
+bool HasExtension(const X509* certificate, int nid, bool critical) {
+  const int at = X509_get_ext_by_NID(certificate, nid, -1);
+  if (at < 0 || X509_get_ext_by_NID(certificate, nid, at) >= 0) return false;
+  return (X509_EXTENSION_get_critical(X509_get_ext(certificate, at)) != 0) == critical;
+}
+
+// RFC 5280 section 4.1.2.2, and 64 bits of entropy at least (CA/Browser Forum Baseline Requirements 7.1).
+absl::Status LintSerial(const X509* certificate) {
+  const std::unique_ptr<BIGNUM, decltype(&BN_free)> serial(
+      ASN1_INTEGER_to_BN(X509_get0_serialNumber(certificate), nullptr), &BN_free);
+  if (serial == nullptr) return Broken("the serial does not parse");
+  SIGNET_RETURN_IF_ERROR(Require(BN_is_negative(serial.get()) == 0, "the serial is negative"));
+  const int bits = BN_num_bits(serial.get());
+  return Require(bits >= 64 && bits <= 159, absl::StrCat("the serial has ", bits, " bits, not 64 to 159"));
+}
+
+// RFC 5280 section 4.1.1.2: the algorithm stands in the certificate twice, the same.
+absl::Status LintSignatureAlgorithm(const X509* certificate, const x509::PublicKey& issuer_key) {
+  const int expected = NidOf(keys::DefaultAlgorithm(issuer_key));
+  const int inner = OBJ_obj2nid(X509_get0_tbs_sigalg(certificate)->algorithm);
+  return Require(X509_get_signature_nid(certificate) == expected && inner == expected,
+                 "the signature algorithm is not the one of the issuer's key");
+}
+
+absl::Status LintExtensions(const X509* certificate, std::initializer_list<std::pair<int, bool>> allowed) {
+  for (const auto& [nid, critical] : allowed) {
+    SIGNET_RETURN_IF_ERROR(Require(HasExtension(certificate, nid, critical),
+                                   absl::StrCat("extension ", OBJ_nid2sn(nid), " must be there once and ",
+                                                critical ? "be critical" : "not be critical")));
+  }
+  return Require(X509_get_ext_count(certificate) == static_cast<int>(allowed.size()),
+                 "there is an extension that no profile has");
+}
+
+// Exactly the names of the profile: a dNSName for Slurm's, a URI (and the listener's dNSNames) for Signet's own.
+absl::Status LintNames(const Profile& profile, const x509::Certificate& certificate) {
+  const std::string common_name = certificate.common_name();
+  const std::vector<std::string> dns_names = certificate.dns_names();
+  const std::vector<std::string> uris = certificate.uris();
+  SIGNET_RETURN_IF_ERROR(
+      Require(!common_name.empty() && X509_NAME_entry_count(X509_get_subject_name(certificate.x509())) == 1,
+              "the subject must be one common name"));
+  const std::unique_ptr<GENERAL_NAMES, decltype(&GENERAL_NAMES_free)> names(
+      static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate.x509(), NID_subject_alt_name, nullptr, nullptr)),
+      &GENERAL_NAMES_free);
+  SIGNET_RETURN_IF_ERROR(
+      Require(names != nullptr && sk_GENERAL_NAME_num(names.get()) == static_cast<int>(dns_names.size() + uris.size()),
+              "the subjectAltName has a name that is neither a dNSName nor a URI"));
+  if (profile.name == "control") {
+    SIGNET_RETURN_IF_ERROR(Require(uris.size() == 1 && absl::StartsWith(uris[0], "signet://"),
+                                   "a control certificate has exactly one signet:// URI"));
+    return Require(dns_names.empty() || dns_names[0] == common_name, "the common name is not the first dNSName");
+  }
+  return Require(uris.empty() && dns_names.size() == 1 && dns_names[0] == common_name,
+                 "the common name must be the one dNSName");
+}
+
+absl::Status LintConstraints(const X509* certificate, bool is_ca) {
+  const std::unique_ptr<BASIC_CONSTRAINTS, decltype(&BASIC_CONSTRAINTS_free)> constraints(
+      static_cast<BASIC_CONSTRAINTS*>(X509_get_ext_d2i(certificate, NID_basic_constraints, nullptr, nullptr)),
+      &BASIC_CONSTRAINTS_free);
+  SIGNET_RETURN_IF_ERROR(Require(constraints != nullptr && (constraints->ca != 0) == is_ca,
+                                 is_ca ? "an authority must be a CA" : "a leaf must not be a CA"));
+  // A pathlen of 0 on a root makes verifiers refuse the cross certificates that a rotation needs.
+  return Require(constraints->pathlen == nullptr, "there is a pathlen constraint");
+}
+
+absl::Status LintLeafKey(const Profile& profile, const x509::Certificate& certificate,
+                         const x509::Certificate& issuer) {
+  const absl::Status key = CheckKey(profile, certificate.public_key());
+  SIGNET_RETURN_IF_ERROR(Require(key.ok(), key.message()));
+  SIGNET_RETURN_IF_ERROR(Require(!(certificate.public_key() == issuer.public_key()), "the key is the authority's own"));
+  SIGNET_RETURN_IF_ERROR(Require(certificate.subject_key_id() == x509::KeyIdentifier(certificate.public_key()),
+                                 "the subjectKeyIdentifier is not the key's"));
+  return Require(!issuer.subject_key_id().empty() && certificate.authority_key_id() == issuer.subject_key_id(),
+                 "the authorityKeyIdentifier is not the issuer's subjectKeyIdentifier");
+}
+
+absl::Status LintLeafValidity(const Profile& profile, const x509::Certificate& certificate,
+                              const x509::Certificate& issuer) {
+  SIGNET_RETURN_IF_ERROR(Require(certificate.not_before() < certificate.not_after(), "it ends before it begins"));
+  SIGNET_RETURN_IF_ERROR(
+      Require(certificate.not_before() >= issuer.not_before() && certificate.not_after() <= issuer.not_after(),
+              "its validity is not within the issuer's"));
+  return Require(certificate.not_after() - certificate.not_before() <= profile.lifetime + kLeafBackdate,
+                 "it lives longer than its profile allows");
+}
+
+}  // namespace
+
+absl::Status LintLeaf(const Profile& profile, const x509::Certificate& certificate, const x509::Certificate& issuer) {
+  const X509* bytes = certificate.x509();
+  SIGNET_RETURN_IF_ERROR(Require(X509_get_version(bytes) == X509_VERSION_3, "it is not X.509 version 3"));
+  SIGNET_RETURN_IF_ERROR(LintSerial(bytes));
+  SIGNET_RETURN_IF_ERROR(LintSignatureAlgorithm(bytes, issuer.public_key()));
+  SIGNET_RETURN_IF_ERROR(
+      Require(certificate.issuer_der() == issuer.subject_der(), "the issuer's name is not the authority's"));
+  SIGNET_RETURN_IF_ERROR(LintExtensions(bytes, {{NID_basic_constraints, true},
+                                                {NID_key_usage, true},
+                                                {NID_ext_key_usage, false},
+                                                {NID_subject_alt_name, false},
+                                                {NID_subject_key_identifier, false},
+                                                {NID_authority_key_identifier, false}}));
+  SIGNET_RETURN_IF_ERROR(LintConstraints(bytes, false));
+  SIGNET_RETURN_IF_ERROR(Require(X509_get_key_usage(certificate.x509()) == KU_DIGITAL_SIGNATURE,
+                                 "the keyUsage must be digitalSignature alone"));
+  SIGNET_RETURN_IF_ERROR(
+      Require(certificate.extended_key_usages() == std::vector<std::string>({kServerAuthOid, kClientAuthOid}),
+              "the extendedKeyUsage must be serverAuth and clientAuth"));
+  SIGNET_RETURN_IF_ERROR(LintNames(profile, certificate));
+  SIGNET_RETURN_IF_ERROR(LintLeafKey(profile, certificate, issuer));
+  return LintLeafValidity(profile, certificate, issuer);
+}
+
+absl::Status LintRoot(const x509::Certificate& certificate) {
+  const X509* bytes = certificate.x509();
+  SIGNET_RETURN_IF_ERROR(Require(X509_get_version(bytes) == X509_VERSION_3, "it is not X.509 version 3"));
+  SIGNET_RETURN_IF_ERROR(LintSerial(bytes));
+  SIGNET_RETURN_IF_ERROR(LintSignatureAlgorithm(bytes, certificate.public_key()));
+  SIGNET_RETURN_IF_ERROR(LintExtensions(
+      bytes, {{NID_basic_constraints, true}, {NID_key_usage, true}, {NID_subject_key_identifier, false}}));
+  SIGNET_RETURN_IF_ERROR(LintConstraints(bytes, true));
+  SIGNET_RETURN_IF_ERROR(Require(X509_get_key_usage(certificate.x509()) == (KU_KEY_CERT_SIGN | KU_CRL_SIGN),
+                                 "the keyUsage must be keyCertSign and cRLSign"));
+  SIGNET_RETURN_IF_ERROR(Require(certificate.subject_key_id() == x509::KeyIdentifier(certificate.public_key()),
+                                 "the subjectKeyIdentifier is not the key's"));
+  SIGNET_RETURN_IF_ERROR(Require(certificate.not_before() < certificate.not_after(), "it ends before it begins"));
+  return Require(certificate.VerifySignedBy(certificate).ok(), "its own key did not sign it");
+}
+
+}  // namespace signet::policy
