@@ -26,7 +26,9 @@ class Logger {
 
   void Debug(absl::string_view event, std::initializer_list<Field> fields = {}) { Write(Level::kDebug, event, fields); }
   void Info(absl::string_view event, std::initializer_list<Field> fields = {}) { Write(Level::kInfo, event, fields); }
-  void Warning(absl::string_view event, std::initializer_list<Field> fields = {}) { Write(Level::kWarning, event, fields); }
+  void Warning(absl::string_view event, std::initializer_list<Field> fields = {}) {
+    Write(Level::kWarning, event, fields);
+  }
   void Error(absl::string_view event, std::initializer_list<Field> fields = {}) { Write(Level::kError, event, fields); }
 };
 

@@ -1,4 +1,5 @@
-// What Prometheus scrapes. One method per thing that can be counted: labels come from closed lists, never from a request.
+// What Prometheus scrapes. One method per thing that can be counted: labels come from closed lists, never from a
+// request.
 #ifndef SIGNET_SERVICES_TELEMETRY_METRICS_H_
 #define SIGNET_SERVICES_TELEMETRY_METRICS_H_
 
