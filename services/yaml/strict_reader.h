@@ -1,6 +1,6 @@
 // Reads a YAML mapping strictly. Usage:
 //
-//   yaml::StrictReader reader = yaml::StrictReader::FromFile("/etc/signet/signetd.yaml");
+//   yaml::StrictReader reader = yaml::StrictReader::FromText("/etc/signet/signetd.yaml", text);
 //   yaml::Section root = reader.root();
 //   root.String("cluster", &config.cluster, {.required = true});
 //   yaml::Section keys = root.Child("keys");
@@ -21,6 +21,7 @@
 namespace signet::yaml {
 
 namespace internal {
+// Opaque here: the parsed document, kept out of this header together with the YAML library.
 struct Document;
 struct Node;
 }  // namespace internal
@@ -31,8 +32,8 @@ struct StringRule {
   bool allow_empty = false;
 };
 
-// One mapping of the document. Each reader leaves its target alone when the key is absent, and records a fault when the value is
-// wrong. Copies are cheap and share the document.
+// One mapping of the document. Each reader leaves its target alone when the key is absent, and records a fault when the
+// value is wrong. Copies are cheap and share the document.
 class Section {
  public:
   bool Has(absl::string_view key) const;
@@ -65,8 +66,8 @@ class StrictReader {
   // `name` stands for the file in faults ("signetd.yaml:12: listen.grpc.adress: unknown key; allowed: address, names").
   static StrictReader FromText(absl::string_view name, absl::string_view text);
   Section root();
-  // Reports every fault recorded, one line each, in the order of the file, as INVALID_ARGUMENT with reason CONFIGURATION. A key
-  // that nobody asked for is a fault; its nearest allowed spelling is named.
+  // Reports every fault recorded, one line each, in the order of the file, as INVALID_ARGUMENT with reason
+  // CONFIGURATION. A key that nobody asked for is a fault; its nearest allowed spelling is named.
   absl::Status Finish();
 
  private:
