@@ -16,7 +16,7 @@ absl::StatusOr<std::string> NameDerFromText(absl::string_view text);
 // The DER of a Name with a single common name.
 std::string CommonNameDer(absl::string_view common_name);
 
-// RFC 4514 text, for people.
+// RFC 4514 text, for people, in the order of the DER: what NameDerFromText read. "(malformed name)" when the bytes are no Name.
 std::string NameTextFromDer(absl::string_view name_der);
 
 }  // namespace signet::x509
