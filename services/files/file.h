@@ -15,7 +15,8 @@
 
 namespace signet::files {
 
-// Reads a regular file of at most `limit` bytes. NOT_FOUND, PERMISSION_DENIED, INVALID_ARGUMENT (too large, not a regular file).
+// Reads a regular file, or what a symbolic link to one leads to (a ConfigMap is such a link), of at most `limit` bytes.
+// NOT_FOUND, PERMISSION_DENIED, INVALID_ARGUMENT (too large, not a regular file).
 absl::StatusOr<std::string> Read(const std::string& path, std::size_t limit = 1 << 20);
 
 // What a secret file's metadata must be. Judged on the open descriptor, so the file cannot be swapped in between.
@@ -23,22 +24,25 @@ struct SecretFileRules {
   bool allow_group_read = false;  // 0640 and 0440 pass when true
   bool allow_symlink = false;
 };
-// Reads a secret: refuses a file that others (or, unless allowed, the group) can read or write, that is not owned by root or the
-// effective user, or that is a symbolic link. FAILED_PRECONDITION names the chmod or chown to type.
-absl::StatusOr<base::SecretBytes> ReadSecret(const std::string& path, const SecretFileRules& rules = {}, std::size_t limit = 1 << 16);
+// Reads a secret: refuses a file that others (or, unless allowed, the group) can read or write, that is not owned by
+// root or the effective user, or that is a symbolic link. FAILED_PRECONDITION names the chmod or chown to type.
+absl::StatusOr<base::SecretBytes> ReadSecret(const std::string& path, const SecretFileRules& rules = {},
+                                             std::size_t limit = 1 << 16);
 
 // Where and how a file is to appear.
 struct WriteOptions {
   mode_t mode = 0644;
   uid_t owner = static_cast<uid_t>(-1);  // -1: leave as created
   gid_t group = static_cast<gid_t>(-1);
-  bool exclusive = false;                // ALREADY_EXISTS when the path exists
+  bool exclusive = false;  // ALREADY_EXISTS when the path exists
 };
-// Temporary file in the same directory (mode set before content), fsync, rename, fsync of the directory. A kill at any point
-// leaves the old content or the new one. RESOURCE_EXHAUSTED on a full disk; no temporary file stays behind on an error.
+// Temporary file in the same directory (mode set before content), fsync, rename, fsync of the directory. A kill at any
+// point leaves the old content or the new one. RESOURCE_EXHAUSTED on a full disk; no temporary file stays behind on an
+// error.
 absl::Status WriteAtomically(const std::string& path, absl::string_view content, const WriteOptions& options = {});
 
-// Creates `path` and missing parents; the last one gets `mode`. Refuses a symbolic link or a file in its place.
+// Creates `path` and missing parents (0755); the last one gets `mode`, unless it exists already. Refuses a symbolic
+// link or a file in its place.
 absl::Status MakeDirectories(const std::string& path, mode_t mode);
 
 // Removes a file durably; OK when it is already gone.

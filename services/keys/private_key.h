@@ -15,17 +15,21 @@ struct evp_pkey_st;
 
 namespace signet::keys {
 
-// Made, read or derived; signs; written only as PEM or scalar into SecretBytes. Immutable, cheap to copy (shared), thread-safe.
+// Made, read or derived; signs; written only as PEM or scalar into SecretBytes. Immutable, cheap to copy (shared),
+// thread-safe.
 class PrivateKey final : public Signer {
  public:
   // kEcP256 or kEcP384 (and kRsa of 3072 bits, for services).
   static absl::StatusOr<PrivateKey> Generate(x509::KeyType type);
-  // SEC1, PKCS#8 or PKCS#1 PEM, unencrypted. INVALID_ARGUMENT / KEY_REFUSED otherwise; the message never quotes the input.
+  // SEC1, PKCS#8 or PKCS#1 PEM, unencrypted: EC P-256, P-384, P-521, RSA of 2048 to 4096 bits. INVALID_ARGUMENT /
+  // KEY_REFUSED otherwise; the message never quotes the input.
   static absl::StatusOr<PrivateKey> FromPem(const base::SecretBytes& pem);
   // A P-256 key from its 32-byte scalar in [1, n-1].
   static absl::StatusOr<PrivateKey> FromP256Scalar(const base::SecretBytes& scalar);
-  // A P-256 key from a shared secret: HKDF-SHA-256(salt, info) → 48 bytes mod (n - 1) + 1 (docs/formats.md). The caller judges entropy.
-  static absl::StatusOr<PrivateKey> DeriveP256(const base::SecretBytes& secret, absl::string_view salt, absl::string_view info);
+  // A P-256 key from a shared secret: HKDF-SHA-256(salt, info) → 48 bytes mod (n - 1) + 1 (docs/formats.md). The caller
+  // judges entropy.
+  static absl::StatusOr<PrivateKey> DeriveP256(const base::SecretBytes& secret, absl::string_view salt,
+                                               absl::string_view info);
 
   // PKCS#8 PEM ("PRIVATE KEY"), which s2n reads.
   absl::StatusOr<base::SecretBytes> ToPem() const;
@@ -41,6 +45,9 @@ class PrivateKey final : public Signer {
 
  private:
   PrivateKey(std::shared_ptr<evp_pkey_st> key, x509::PublicKey public_key);
+  static absl::StatusOr<PrivateKey> FromEvp(std::shared_ptr<evp_pkey_st> evp);
+  // As FromEvp, for a key from outside: proves that the two halves belong together.
+  static absl::StatusOr<PrivateKey> FromParsedEvp(std::shared_ptr<evp_pkey_st> evp);
   std::shared_ptr<evp_pkey_st> key_;
   x509::PublicKey public_key_;
 };
