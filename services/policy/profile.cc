@@ -14,7 +14,7 @@ namespace {
 constexpr absl::Duration kLeastLifetime = absl::Hours(1);
 constexpr absl::Duration kMostLifetime = absl::Hours(24 * 825);
 constexpr absl::Duration kLeastRootLifetime = absl::Hours(24);
-constexpr absl::Duration kMostRootLifetime = absl::Hours(24) * 365 * 30;
+constexpr absl::Duration kMostRootLifetime = absl::Hours(24 * 365 * 30);
 constexpr std::size_t kSerialBytes = 20;
 
 absl::Status KeyRefused(absl::string_view message) {

@@ -1,0 +1,162 @@
+#include "services/issuance/named_certificates.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "services/base/reason.h"
+#include "services/base/status_macros.h"
+#include "services/names/node_name.h"
+#include "services/x509/certificate_request.h"
+
+namespace signet::issuance {
+namespace {
+
+constexpr std::array<absl::string_view, 6> kRoles = {"controller",  "observer", "service",
+                                                     "provisioner", "auditor",  "admin"};
+constexpr char kServiceRole[] = "service";
+constexpr std::size_t kLongestCommonName = 64;
+constexpr std::size_t kMostListenerNames = 32;
+
+absl::Status NameRefused(absl::string_view message) {
+  return base::Refusal(absl::StatusCode::kInvalidArgument, base::kNameRefused, message);
+}
+
+absl::StatusOr<x509::CertificateRequest> ParseRequest(absl::string_view csr_pem) {
+  SIGNET_ASSIGN_OR_RETURN(x509::CertificateRequest request, x509::CertificateRequest::FromPem(csr_pem));
+  if (request.statement().has_value()) {
+    return base::Refusal(
+        absl::StatusCode::kInvalidArgument, base::kCsrRefused,
+        "the CSR carries a node's statement: node evidence never gives a service's or client's certificate");
+  }
+  return request;
+}
+
+bool IsLabel(absl::string_view label) {
+  return !label.empty() && label.size() <= 63 && label.front() != '-' && label.back() != '-' &&
+         std::all_of(label.begin(), label.end(), [](unsigned char c) { return absl::ascii_isalnum(c) || c == '-'; });
+}
+
+// RFC 1123 section 2.1. A name whose last label is a number would be read as an IP address.
+absl::Status CheckHostName(absl::string_view name) {
+  const std::vector<absl::string_view> labels = absl::StrSplit(name, '.');
+  const bool numeric =
+      std::all_of(labels.back().begin(), labels.back().end(), [](unsigned char c) { return absl::ascii_isdigit(c); });
+  if (name.size() <= kLongestCommonName && std::all_of(labels.begin(), labels.end(), IsLabel) && !numeric) {
+    return absl::OkStatus();
+  }
+  return NameRefused(absl::StrCat("listen.grpc.names: \"", absl::CHexEscape(name.substr(0, kLongestCommonName)),
+                                  "\" is not a host name of at most ", kLongestCommonName,
+                                  " characters (IP addresses are not supported)"));
+}
+
+// A key that two names share is a key that two hosts hold.
+absl::Status CheckKeyIsFree(const store::Tables& tables, const Approval& approval) {
+  const auto other = tables.certificates().FindBySpki(approval.key.spki_sha256());
+  if (absl::IsNotFound(other.status())) return absl::OkStatus();
+  SIGNET_RETURN_IF_ERROR(other.status());
+  if (other->profile == approval.profile_id && other->subject == approval.names.common_name &&
+      other->daemon == approval.daemon) {
+    return absl::OkStatus();
+  }
+  return base::Refusal(
+      absl::StatusCode::kInvalidArgument, base::kKeyRefused,
+      absl::StrCat("the key is already certified for ", other->subject, " (", other->daemon, "); make a new key"));
+}
+
+}  // namespace
+
+NamedCertificates::NamedCertificates(std::string cluster, Issuer& issuer, audit::AuditLog& audit, store::Store& store,
+                                     policy::Profile service_profile, policy::Profile control_profile)
+    : cluster_(std::move(cluster)),
+      issuer_(issuer),
+      audit_(audit),
+      store_(store),
+      service_profile_(std::move(service_profile)),
+      control_profile_(std::move(control_profile)) {}
+
+absl::StatusOr<Issued> NamedCertificates::IssueService(absl::string_view service, absl::string_view csr_pem,
+                                                       const audit::Origin& origin) {
+  if (!names::IsServiceName(service)) return NameRefused("a service is slurmctld, slurmdbd or slurmrestd");
+  SIGNET_ASSIGN_OR_RETURN(const x509::CertificateRequest request, ParseRequest(csr_pem));
+  SIGNET_RETURN_IF_ERROR(policy::CheckRequest(service_profile_, request, service));
+  const std::string name(service);
+  return Issue({store::Purpose::kSlurm,
+                store::Profile::kService,
+                service_profile_,
+                {name, {name}, {}},
+                request.public_key(),
+                name,
+                "",
+                0},
+               origin);
+}
+
+absl::StatusOr<Issued> NamedCertificates::IssueClient(absl::string_view role_name, absl::string_view name,
+                                                      absl::string_view csr_pem, const audit::Origin& origin) {
+  if (std::find(kRoles.begin(), kRoles.end(), role_name) == kRoles.end()) {
+    return base::Refusal(absl::StatusCode::kInvalidArgument, base::kMalformed,
+                         "role must be controller, observer, service, provisioner, auditor or admin");
+  }
+  if (role_name == kServiceRole) {
+    if (!names::IsServiceName(name)) return NameRefused("role service is for slurmctld, slurmdbd and slurmrestd");
+  } else {
+    SIGNET_RETURN_IF_ERROR(names::CheckNodeName(name));
+  }
+  SIGNET_ASSIGN_OR_RETURN(const x509::CertificateRequest request, ParseRequest(csr_pem));
+  SIGNET_RETURN_IF_ERROR(policy::CheckRequest(control_profile_, request, name));
+  return Issue({store::Purpose::kControl,
+                store::Profile::kControl,
+                control_profile_,
+                {std::string(name), {}, {absl::StrCat("signet://", cluster_, "/", role_name, "/", name)}},
+                request.public_key(),
+                std::string(role_name),
+                "",
+                0},
+               origin);
+}
+
+absl::StatusOr<Issued> NamedCertificates::IssueListener(const std::vector<std::string>& names,
+                                                        const x509::PublicKey& key, const audit::Origin& origin) {
+  if (names.empty() || names.size() > kMostListenerNames) {
+    return NameRefused(absl::StrCat("listen.grpc.names must have 1 to ", kMostListenerNames, " host names"));
+  }
+  for (const std::string& name : names) SIGNET_RETURN_IF_ERROR(CheckHostName(name));
+  return Issue({store::Purpose::kControl,
+                store::Profile::kControl,
+                control_profile_,
+                {names.front(), names, {absl::StrCat("signet://", cluster_, "/server/signetd")}},
+                key,
+                "server",
+                "",
+                0},
+               origin);
+}
+
+absl::StatusOr<Issued> NamedCertificates::Issue(const Approval& approval, const audit::Origin& origin) {
+  SIGNET_ASSIGN_OR_RETURN(Prepared prepared, issuer_.Prepare(approval));
+  const store::CertificateRow& row = prepared.row();
+  audit::Event event;
+  event.origin = origin;
+  event.action = "certificate.sign";
+  event.subject = row.subject;
+  event.facts = {{"serial", row.serial},
+                 {"profile", approval.profile.name},
+                 {"role", row.daemon},
+                 {"authority", row.authority_id},
+                 {"tbs_sha256", absl::BytesToHexString(row.tbs_sha256)},
+                 {"key_id", approval.key.key_id()}};
+  const auto record = [&](store::Tables& tables) -> absl::Status {
+    SIGNET_RETURN_IF_ERROR(CheckKeyIsFree(tables, approval));
+    SIGNET_RETURN_IF_ERROR(issuer_.Record(tables, prepared));
+    return audit_.Append(tables, event);
+  };
+  SIGNET_RETURN_IF_ERROR(store_.Write(record));
+  return issuer_.Release(std::move(prepared));
+}
+
+}  // namespace signet::issuance
