@@ -12,13 +12,13 @@
 namespace signet::store::sqlite {
 
 struct Options {
-  std::string path;               // created 0600 when missing
-  int max_waiting = 4096;         // Write() beyond this many waiting is shed
-  int max_group = 512;            // works per commit
+  std::string path;        // created 0600 when missing
+  int max_waiting = 4096;  // Write() beyond this many waiting is shed
+  int max_group = 512;     // works per commit
 };
 
-// Opens, migrates to the newest schema, recovers what a crash left. FAILED_PRECONDITION when the schema is newer than this
-// program knows. `logger` must outlive the store.
+// Opens, migrates to the newest schema, recovers what a crash left. FAILED_PRECONDITION when the schema is newer than
+// this program knows. `logger` must outlive the store.
 absl::StatusOr<std::unique_ptr<Store>> Open(const Options& options, telemetry::Logger& logger);
 
 }  // namespace signet::store::sqlite

@@ -1,0 +1,132 @@
+#include "services/store/sqlite/node_table.h"
+
+#include "services/base/status_macros.h"
+#include "services/store/sqlite/statement.h"
+
+// In the order of Read() and Put().
+#define SIGNET_NODE_COLUMNS                                                                                  \
+  "name, daemon, key_id, seq, boot_id, machine_id_sha256, serial, not_after, disk_generation, disk_sha256, " \
+  "loaded_generation, loaded_sha256, adapter_version, blocked, enrolled_at, last_request_at"
+
+namespace signet::store::sqlite {
+namespace {
+
+NodeRow Read(Statement& statement) {
+  NodeRow row;
+  row.name = statement.ReadBytes();
+  row.daemon = statement.ReadBytes();
+  row.key_id = statement.ReadBytes();
+  row.seq = statement.ReadUint();
+  row.boot_id = statement.ReadBytes();
+  row.machine_id_sha256 = statement.ReadBytes();
+  row.serial = statement.ReadBytes();
+  row.not_after = statement.ReadTime();
+  row.disk_generation = statement.ReadUint();
+  row.disk_sha256 = statement.ReadBytes();
+  row.loaded_generation = statement.ReadUint();
+  row.loaded_sha256 = statement.ReadBytes();
+  row.adapter_version = statement.ReadBytes();
+  row.blocked = statement.ReadInt() != 0;
+  row.enrolled_at = statement.ReadTime();
+  row.last_request_at = statement.ReadTime();
+  return row;
+}
+
+}  // namespace
+
+absl::StatusOr<NodeRow> SqliteNodeTable::Find(absl::string_view name, absl::string_view daemon) const {
+  Statement statement(connection_, "SELECT " SIGNET_NODE_COLUMNS " FROM nodes WHERE name = ?1 AND daemon = ?2");
+  SIGNET_ASSIGN_OR_RETURN(const bool found, statement.Text(name).Text(daemon).Next());
+  if (!found) return NoSuch("node");
+  return Read(statement);
+}
+
+absl::Status SqliteNodeTable::Put(const NodeRow& row) {
+  Statement statement(connection_, "INSERT OR REPLACE INTO nodes (" SIGNET_NODE_COLUMNS
+                                   ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)");
+  statement.Text(row.name).Text(row.daemon).Text(row.key_id).Uint(row.seq).Text(row.boot_id);
+  statement.Blob(row.machine_id_sha256).Text(row.serial).Time(row.not_after);
+  statement.Uint(row.disk_generation).Blob(row.disk_sha256).Uint(row.loaded_generation).Blob(row.loaded_sha256);
+  statement.Text(row.adapter_version).Int(row.blocked ? 1 : 0).Time(row.enrolled_at).Time(row.last_request_at);
+  return statement.Run().status();
+}
+
+absl::StatusOr<std::vector<NodeRow>> SqliteNodeTable::List(absl::string_view after_name, absl::string_view after_daemon,
+                                                           int limit) const {
+  Statement statement(connection_, "SELECT " SIGNET_NODE_COLUMNS
+                                   " FROM nodes WHERE (name, daemon) > (?1, ?2) ORDER BY name, daemon LIMIT ?3");
+  statement.Text(after_name).Text(after_daemon).Int(limit);
+  std::vector<NodeRow> rows;
+  while (true) {
+    SIGNET_ASSIGN_OR_RETURN(const bool found, statement.Next());
+    if (!found) return rows;
+    rows.push_back(Read(statement));
+  }
+}
+
+absl::StatusOr<NodeCounts> SqliteNodeTable::Count(absl::Time now) const {
+  NodeCounts counts;
+  {
+    // notAfter itself is still inside (RFC 5280 section 4.1.2.5). A row without a key was blocked before it ever
+    // enrolled.
+    Statement statement(connection_,
+                        "SELECT count(*), count(*) FILTER (WHERE not_after >= ?1) FROM nodes WHERE key_id <> ''");
+    SIGNET_RETURN_IF_ERROR(statement.Time(now).Next().status());
+    counts.enrolled = statement.ReadInt();
+    counts.certified = statement.ReadInt();
+  }
+  Statement statement(connection_,
+                      "SELECT name, not_after FROM nodes WHERE not_after >= ?1 AND key_id <> '' "
+                      "ORDER BY not_after, name LIMIT 1");
+  SIGNET_ASSIGN_OR_RETURN(const bool found, statement.Time(now).Next());
+  if (found) {
+    counts.first_lost = statement.ReadBytes();
+    counts.first_lost_at = statement.ReadTime();
+  }
+  return counts;
+}
+
+absl::StatusOr<IdentityRow> SqliteNodeTable::FindIdentity(absl::string_view key_id) const {
+  Statement statement(connection_,
+                      "SELECT key_id, node, daemon, spki_der, evidence, token_id, admitted_at, superseded_at "
+                      "FROM identities WHERE key_id = ?1");
+  SIGNET_ASSIGN_OR_RETURN(const bool found, statement.Text(key_id).Next());
+  if (!found) return NoSuch("identity key");
+  IdentityRow row;
+  row.key_id = statement.ReadBytes();
+  row.node = statement.ReadBytes();
+  row.daemon = statement.ReadBytes();
+  row.spki_der = statement.ReadBytes();
+  row.evidence = static_cast<int>(statement.ReadInt());
+  row.token_id = statement.ReadBytes();
+  row.admitted_at = statement.ReadTime();
+  row.superseded_at = statement.ReadTime();
+  return row;
+}
+
+absl::Status SqliteNodeTable::InsertIdentity(const IdentityRow& row) {
+  Statement statement(connection_,
+                      "INSERT INTO identities (key_id, node, daemon, spki_der, evidence, token_id, admitted_at, "
+                      "superseded_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
+  statement.Text(row.key_id).Text(row.node).Text(row.daemon).Blob(row.spki_der).Int(row.evidence).Text(row.token_id);
+  return statement.Time(row.admitted_at).Time(row.superseded_at).Run().status();
+}
+
+absl::StatusOr<int64_t> SqliteNodeTable::SupersedeIdentities(absl::string_view node, absl::string_view daemon,
+                                                             absl::Time when) {
+  // The literal is InfiniteFuture, as in the index of the live ones.
+  Statement statement(connection_,
+                      "UPDATE identities SET superseded_at = ?3 "
+                      "WHERE node = ?1 AND daemon = ?2 AND superseded_at = 9223372036854775807");
+  return statement.Text(node).Text(daemon).Time(when).Run();
+}
+
+absl::StatusOr<int64_t> SqliteNodeTable::CountIdentities(absl::string_view node, absl::string_view daemon,
+                                                         absl::Time since) const {
+  Statement statement(connection_,
+                      "SELECT count(*) FROM identities WHERE node = ?1 AND daemon = ?2 AND admitted_at >= ?3");
+  SIGNET_RETURN_IF_ERROR(statement.Text(node).Text(daemon).Time(since).Next().status());
+  return statement.ReadInt();
+}
+
+}  // namespace signet::store::sqlite
