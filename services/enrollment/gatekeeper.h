@@ -32,6 +32,8 @@ class Claim {
 struct Admission {
   bool repeat = false;            // the same request again: give the stored answer, write nothing
   store::CertificateRow answer;   // set when repeat
+  bool newest = true;             // false: a repeat of an older request; its answer may be given again, but never replaced
+  bool host_changed = false;      // the live key now speaks from another machine id: a cloned image is likely
   bool new_identity = false;      // this key was admitted now
   int superseded = 0;             // identity keys that ended with it
   std::string evidence;           // "identity", "single-use", "boot", "reusable", "lab"

@@ -1,0 +1,217 @@
+#include "services/enrollment/tokens.h"
+
+#include <map>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "services/base/reason.h"
+#include "services/base/status_macros.h"
+#include "services/names/hostlist.h"
+#include "services/names/node_name.h"
+#include "services/x509/public_key.h"
+
+namespace signet::enrollment {
+namespace {
+
+constexpr absl::Duration kMostTtl = absl::Hours(24 * 365);
+constexpr std::size_t kMostFaultsNamed = 40;
+
+// What is wrong with a list of tokens, each by its place and node.
+class Faults {
+ public:
+  void Add(std::size_t index, const NewToken& token, const absl::Status& status) {
+    if (status.ok()) return;
+    if (!absl::IsAlreadyExists(status)) only_existing_ = false;
+    if (++count_ > kMostFaultsNamed) return;
+    // A name that is none is not repeated: it may be a mebibyte, or anything.
+    const std::string node = names::CheckNodeName(token.node).ok() ? absl::StrCat(" (", token.node, ")") : "";
+    lines_.push_back(absl::StrCat("token ", index + 1, node, ": ", status.message()));
+  }
+  absl::Status ToStatus() const {
+    if (count_ == 0) return absl::OkStatus();
+    std::string message = absl::StrCat("no token was created: ", absl::StrJoin(lines_, "; "));
+    if (count_ > lines_.size()) absl::StrAppend(&message, "; and ", count_ - lines_.size(), " more");
+    return only_existing_ ? base::Refusal(absl::StatusCode::kAlreadyExists, base::kAlreadyExists, message)
+                          : base::Refusal(absl::StatusCode::kInvalidArgument, base::kMalformed, message);
+  }
+
+ private:
+  std::size_t count_ = 0;
+  bool only_existing_ = true;
+  std::vector<std::string> lines_;
+};
+
+absl::Status Malformed(absl::string_view message) {
+  return base::Refusal(absl::StatusCode::kInvalidArgument, base::kMalformed, message);
+}
+
+absl::StatusOr<store::TokenRow> RowFor(const NewToken& token, absl::Time now, absl::string_view actor) {
+  SIGNET_RETURN_IF_ERROR(names::CheckNodeName(token.node));
+  if (!names::IsNodeDaemon(token.daemon)) return Malformed("daemon must be slurmd or sackd");
+  if (evidence::TokenKindName(token.kind).empty()) return Malformed("kind must be single-use, boot, reusable or lab");
+  SIGNET_ASSIGN_OR_RETURN(const x509::PublicKey key, x509::PublicKey::FromSpkiDer(token.spki_der));
+  if (key.type() != x509::KeyType::kEcP256) return Malformed("a token's key is P-256");
+  const absl::Duration ttl = token.ttl == absl::ZeroDuration() ? DefaultTtl(token.kind) : token.ttl;
+  if (ttl < absl::Seconds(1) || ttl > kMostTtl) {
+    return Malformed(absl::StrCat("ttl is ", absl::FormatDuration(ttl), "; allowed are 1 second to 365 days"));
+  }
+  store::TokenRow row;
+  row.id = key.key_id();
+  row.node = token.node;
+  row.daemon = token.daemon;
+  row.kind = static_cast<int>(token.kind);
+  row.spki_der = token.spki_der;
+  row.created_at = now;
+  row.expires_at = now + ttl;
+  row.created_by = std::string(actor);
+  return row;
+}
+
+bool SameToken(const store::TokenRow& a, const store::TokenRow& b) {
+  return a.id == b.id && a.node == b.node && a.daemon == b.daemon && a.kind == b.kind && a.spki_der == b.spki_der;
+}
+
+absl::Status Taken() {
+  return base::Refusal(absl::StatusCode::kAlreadyExists, base::kAlreadyExists,
+                       "its key is already the key of another token; each token needs a key of its own");
+}
+
+// The rows to answer with and, in `fresh`, the indices of those that the store does not have.
+struct Plan {
+  std::vector<store::TokenRow> rows;
+  std::vector<std::size_t> fresh;
+};
+
+absl::StatusOr<Plan> PlanFor(const std::vector<NewToken>& tokens, const store::Tables& tables, absl::Time now,
+                             absl::string_view actor) {
+  Plan plan;
+  Faults faults;
+  std::map<std::string, store::TokenRow> seen;
+  for (std::size_t index = 0; index < tokens.size(); ++index) {
+    auto row = RowFor(tokens[index], now, actor);
+    if (!row.ok()) {
+      faults.Add(index, tokens[index], row.status());
+      continue;
+    }
+    const auto [first, is_new] = seen.emplace(row->id, *row);
+    auto stored = tables.tokens().Find(row->id);
+    if (!stored.ok() && !absl::IsNotFound(stored.status())) return stored.status();
+    if (!SameToken(first->second, *row) || (stored.ok() && !SameToken(*stored, *row))) {
+      faults.Add(index, tokens[index], Taken());
+      continue;
+    }
+    if (!stored.ok() && is_new) plan.fresh.push_back(plan.rows.size());
+    plan.rows.push_back(stored.ok() ? *std::move(stored) : *std::move(row));
+  }
+  SIGNET_RETURN_IF_ERROR(faults.ToStatus());
+  return plan;
+}
+
+audit::Event CreateEvent(const audit::Origin& origin, const Plan& plan) {
+  std::vector<std::string> nodes;
+  std::set<std::string> kinds;
+  std::set<std::string> daemons;
+  for (const std::size_t index : plan.fresh) {
+    const store::TokenRow& row = plan.rows[index];
+    nodes.push_back(row.node);
+    kinds.emplace(evidence::TokenKindName(static_cast<evidence::TokenKind>(row.kind)));
+    daemons.insert(row.daemon);
+  }
+  audit::Event event;
+  event.origin = origin;
+  event.action = "token.create";
+  event.subject = names::CompressHostlist(nodes);
+  event.facts = {{"count", absl::StrCat(plan.fresh.size())},
+                 {"kind", absl::StrJoin(kinds, ",")},
+                 {"daemon", absl::StrJoin(daemons, ",")}};
+  if (plan.fresh.size() == 1) event.facts["token_id"] = plan.rows[plan.fresh.front()].id;
+  return event;
+}
+
+bool IsOpen(const store::TokenRow& row, absl::Time now) {
+  return !row.revoked && now < row.expires_at &&
+         (row.uses == 0 || row.kind == static_cast<int>(evidence::TokenKind::kBoot) ||
+          row.kind == static_cast<int>(evidence::TokenKind::kReusable));
+}
+
+absl::StatusOr<int64_t> RevokeOne(store::Tables& tables, const std::string& id, absl::Time now) {
+  auto row = tables.tokens().Find(id);
+  if (absl::IsNotFound(row.status())) {
+    return base::Refusal(absl::StatusCode::kNotFound, base::kNotFound, "a token id does not exist; nothing was revoked",
+                         "signetctl token list");
+  }
+  SIGNET_RETURN_IF_ERROR(row.status());
+  if (!IsOpen(*row, now)) return 0;
+  row->revoked = true;
+  SIGNET_RETURN_IF_ERROR(tables.tokens().Update(*row));
+  return 1;
+}
+
+}  // namespace
+
+absl::Duration DefaultTtl(evidence::TokenKind kind) {
+  switch (kind) {
+    case evidence::TokenKind::kBoot:
+      return absl::Hours(24);
+    case evidence::TokenKind::kReusable:
+      return kMostTtl;
+    case evidence::TokenKind::kSingleUse:
+    case evidence::TokenKind::kLab:
+      break;
+  }
+  return absl::Hours(7 * 24);
+}
+
+absl::StatusOr<std::vector<store::TokenRow>> Tokens::Create(const std::vector<NewToken>& tokens, bool dry_run,
+                                                            const audit::Origin& origin) {
+  if (tokens.empty() || tokens.size() > kMaxTokensPerCall) {
+    return Malformed(absl::StrCat("a call creates 1 to ", kMaxTokensPerCall, " tokens, not ", tokens.size()));
+  }
+  const absl::Time now = clock_.Now();
+  Plan plan;
+  SIGNET_RETURN_IF_ERROR(store_.Read([&](const store::Tables& tables) -> absl::Status {
+    SIGNET_ASSIGN_OR_RETURN(plan, PlanFor(tokens, tables, now, origin.actor));
+    return absl::OkStatus();
+  }));
+  if (dry_run || plan.fresh.empty()) return std::move(plan.rows);
+  const auto insert = [&](store::Tables& tables) -> absl::Status {
+    SIGNET_ASSIGN_OR_RETURN(plan, PlanFor(tokens, tables, now, origin.actor));
+    if (plan.fresh.empty()) return absl::OkStatus();
+    for (const std::size_t index : plan.fresh) SIGNET_RETURN_IF_ERROR(tables.tokens().Insert(plan.rows[index]));
+    return audit_.Append(tables, CreateEvent(origin, plan));
+  };
+  SIGNET_RETURN_IF_ERROR(store_.Write(insert));
+  return std::move(plan.rows);
+}
+
+absl::StatusOr<int64_t> Tokens::Revoke(const std::vector<std::string>& ids, const std::vector<std::string>& nodes,
+                                       const audit::Origin& origin) {
+  if (ids.empty() && nodes.empty()) return Malformed("name a token id or a node");
+  const absl::Time now = clock_.Now();
+  int64_t revoked = 0;
+  const auto revoke = [&](store::Tables& tables) -> absl::Status {
+    revoked = 0;
+    for (const std::string& id : ids) {
+      SIGNET_ASSIGN_OR_RETURN(const int64_t one, RevokeOne(tables, id, now));
+      revoked += one;
+    }
+    for (const std::string& node : nodes) {
+      SIGNET_ASSIGN_OR_RETURN(const int64_t some, tables.tokens().RevokeOfNode(node, now));
+      revoked += some;
+    }
+    audit::Event event;
+    event.origin = origin;
+    event.action = "token.revoke";
+    event.subject = nodes.empty() ? absl::StrJoin(ids, ",") : names::CompressHostlist(nodes);
+    event.facts = {{"revoked", absl::StrCat(revoked)}};
+    if (!nodes.empty() && !ids.empty()) event.facts["token_ids"] = absl::StrJoin(ids, ",");
+    return audit_.Append(tables, event);
+  };
+  SIGNET_RETURN_IF_ERROR(store_.Write(revoke));
+  return revoked;
+}
+
+}  // namespace signet::enrollment
