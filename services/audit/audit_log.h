@@ -46,8 +46,8 @@ struct Verdict {
 class AuditLog {
  public:
   // `audit_key` signs checkpoints, every `checkpoint_every` records. References must outlive this.
-  AuditLog(std::string cluster, std::shared_ptr<const keys::Signer> audit_key, base::Clock& clock, telemetry::Logger& logger,
-           uint64_t checkpoint_every = 256);
+  AuditLog(std::string cluster, std::shared_ptr<const keys::Signer> audit_key, base::Clock& clock,
+           telemetry::Logger& logger, uint64_t checkpoint_every = 256);
 
   // Appends within the caller's transaction. An error must fail the transaction: an unwritable audit stops signing.
   absl::Status Append(store::Tables& tables, const Event& event) const;
@@ -55,7 +55,8 @@ class AuditLog {
   absl::Status Record(store::Store& store, const Event& event) const;
   // Signs a checkpoint over the last record unless there is one; also written to the log stream. Called at shutdown.
   absl::Status Checkpoint(store::Tables& tables) const;
-  // Walks the whole log: sequence without gap, hashes, checkpoint signatures, a tail shorter than the newest checkpoint.
+  // Walks the whole log: sequence without gap, hashes, checkpoint signatures, a tail shorter than the newest
+  // checkpoint.
   absl::StatusOr<Verdict> Verify(const store::Store& store) const;
 
  private:
