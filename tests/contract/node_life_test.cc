@@ -41,7 +41,8 @@ TEST_F(NodeLife, MakesANewTlsKeyForEachRequest) {
 
 TEST_F(NodeLife, SpeaksTlsWithSlurmctldInBothDirections) {
   ASSERT_EQ(node_.Enrol(controller_), absl::OkStatus());
-  const ScriptResult issued = cluster_.Ctl({"service", "issue", "slurmctld", "--out-dir", cluster_.path("run")});
+  const ScriptResult issued =
+      cluster_.Ctl({"service", "issue", "slurmctld", "--dir", cluster_.path("run"), "--owner", "root"});
   ASSERT_TRUE(issued.exited_zero()) << issued.Describe();
   const Endpoint node = {node_.certificate_pem(), node_.key_pem()};
   const Endpoint slurmctld = {ReadAll(cluster_.path("run/ctld_cert.pem")),

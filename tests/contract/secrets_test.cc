@@ -39,7 +39,8 @@ TEST(Secrets, AreNeitherInTheDatabaseNorInTheLogNorInTheAudit) {
   const Scripts scripts = cluster.ControllerScripts();
   EXPECT_FALSE(scripts.Run("validate-node", {"n003", ReadAll(cluster.token_file("n003"))}).said_valid());
   EXPECT_FALSE(scripts.Run("sign-csr", {node.key_pem()}).exited_zero());
-  ASSERT_TRUE(cluster.Ctl({"service", "issue", "slurmctld", "--out-dir", cluster.path("run")}).exited_zero());
+  ASSERT_TRUE(
+      cluster.Ctl({"service", "issue", "slurmctld", "--dir", cluster.path("run"), "--owner", "root"}).exited_zero());
 
   std::map<std::string, std::string> secrets;
   for (const std::string name : {"n001", "n002", "n003"}) {

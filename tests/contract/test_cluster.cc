@@ -60,10 +60,10 @@ TestCluster::TestCluster() {
       path("signetd.yaml"),
       absl::StrCat("cluster: demo\ndata_dir: ", data_dir(), "\nlisten:\n  admin: {socket: ", path("run/admin.sock"),
                    ", mode: \"0600\"}\n  controller: {socket: ", path("run/controller.sock"),
-                   ", group: root, mode: \"0660\"}\nkeys: {kind: sealed, kek_file: ", kek_file(), "}\n"));
-  const std::string common =
-      absl::StrCat("cluster: demo\nca_cert_file: ", ca_file(), "\ntoken_files: [\"", path("tokens/{node}.token"),
-                   "\"]\nstate_dir: ", state_dir(), "\nslurmd_spool_dir: ", path("spool"), "\n");
+                   ", group: root, mode: \"0660\"}\n  metrics: {address: \"off\"}\nkeys: {kind: sealed, kek_file: ",
+                   kek_file(), "}\n"));
+  const std::string common = absl::StrCat("cluster: demo\nca_cert_file: ", ca_file(), "\ntoken_files: [\"",
+                                          path("tokens/{node}.token"), "\"]\nstate_dir: ", state_dir(), "\n");
   // A node has no network path to signetd: nothing there answers.
   WriteAll(path("node.yaml"), absl::StrCat(common, "servers: [\"unix:", path("run/nowhere.sock"), "\"]\n"));
   WriteAll(path("controller.yaml"), absl::StrCat(common, "servers: [\"unix:", path("run/controller.sock"), "\"]\n"));
@@ -134,7 +134,7 @@ void TestCluster::CreateTokens(const std::string& hostlist, std::vector<std::str
 }
 
 void TestCluster::WriteBundle() const {
-  const ScriptResult result = Ctl({"bundle", "write", ca_file()});
+  const ScriptResult result = Ctl({"bundle", "write", "--dir", directory_});
   if (!result.exited_zero()) GiveUp(absl::StrCat("bundle write: ", result.Describe()), server_log());
 }
 
