@@ -18,15 +18,19 @@ target_link_libraries(signet_foreign INTERFACE gRPC::grpc++_reflection gRPC::grp
   SQLite::SQLite3 yaml-cpp prometheus-cpp::pull spdlog::spdlog absl::status absl::statusor absl::strings absl::time
   absl::flat_hash_map Threads::Threads)
 
-# Everything gRPC's static library needs, found by its archive's name.
-set(static_archives)
-file(GLOB absl_archives ${CMAKE_FIND_ROOT_PATH}/usr/lib/${CMAKE_LIBRARY_ARCHITECTURE}/libabsl_*.a)
-foreach(name IN ITEMS grpc++ grpc gpr address_sorting upb protobuf re2 cares ssl crypto z yaml-cpp)
-  find_library(static_${name} NAMES lib${name}.a lib${name}_static.a)
-  if(static_${name})
+# Every archive that a fully static gRPC client needs, by its file's name: a missing one stops the configuration, not the link.
+if(SIGNET_STATIC_ADAPTER)
+  set(static_archives)
+  foreach(name IN ITEMS grpc++ grpc gpr address_sorting upb protobuf re2 cares ssl crypto z yaml-cpp)
+    find_library(static_${name} NAMES lib${name}.a REQUIRED)
     list(APPEND static_archives ${static_${name}})
-  endif()
-endforeach()
-add_library(signet_foreign_static INTERFACE)
-target_link_libraries(signet_foreign_static INTERFACE -static -Wl,--start-group ${static_archives} ${absl_archives} -Wl,--end-group
-  -lpthread -ldl -lm)
+  endforeach()
+  # abseil is some eighty archives that depend on each other; the linker takes the members that are used.
+  get_filename_component(static_folder ${static_grpc} DIRECTORY)
+  file(GLOB absl_archives ${static_folder}/libabsl_*.a)
+  add_library(signet_foreign_static INTERFACE)
+  # The linker warns that getaddrinfo and dlopen need glibc's shared libraries: neither runs, since c-ares resolves names (clients/)
+  # and no OpenSSL module is loaded.
+  target_link_libraries(signet_foreign_static INTERFACE -static -Wl,--start-group ${static_archives} ${absl_archives}
+    -Wl,--end-group Threads::Threads ${CMAKE_DL_LIBS} m)
+endif()

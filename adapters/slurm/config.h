@@ -1,0 +1,38 @@
+// /etc/signet/signet-slurm.yaml: optional, without secrets; packaging/signet-slurm.yaml comments every key.
+#ifndef SIGNET_ADAPTERS_SLURM_CONFIG_H_
+#define SIGNET_ADAPTERS_SLURM_CONFIG_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "clients/connection.h"
+
+namespace signet::slurm {
+
+inline constexpr char kConfigFile[] = "/etc/signet/signet-slurm.yaml";
+
+// Every key has a default that fits a head node.
+struct Config {
+  std::string cluster;  // empty: the token file's
+  std::vector<std::string> servers = {"unix:/run/signet/controller.sock"};
+  clients::TlsFiles tls = {"/etc/signet/control.pem", "/etc/signet/control.key", "/etc/signet/control_ca.pem"};
+  std::string ca_cert_file = "/etc/slurm/ca_cert.pem";
+  // "{node}" stands for the node's name; the first good one for this node and daemon is used.
+  std::vector<std::string> token_files = {"/etc/signet/{node}.token", "/etc/signet/token",
+                                          "/etc/slurm/certmgr/{node}_token.txt", "/etc/slurm/certmgr/token"};
+  std::string state_dir = "/var/lib/signet-slurm";
+  std::string bundle_pin;                   // raw SHA-256; empty: the token file's
+  std::vector<std::string> bundle_sources;  // files with a signed bundle
+  std::string certgen_subject = "CN={host}";
+};
+
+// The file that SIGNET_SLURM_CONFIG names, unless this program runs set-uid; else kConfigFile.
+std::string ConfigPath();
+
+// The defaults where `path` does not exist and was not asked for. INVALID_ARGUMENT / CONFIGURATION lists every fault.
+absl::StatusOr<Config> LoadConfig(const std::string& path);
+
+}  // namespace signet::slurm
+
+#endif  // SIGNET_ADAPTERS_SLURM_CONFIG_H_

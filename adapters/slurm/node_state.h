@@ -1,0 +1,66 @@
+// What one user's daemon remembers about one node: <state_dir>/<uid>/<node>/, 0700. A kill at any point leaves a usable
+// state.
+//
+//   identity  the identity key, kept
+//   pending   the request whose key was not handed out yet
+//   printed   the last request whose key was
+//   seq       the last sequence number used
+//   host      the machine that all this belongs to: a cloned image starts over
+#ifndef SIGNET_ADAPTERS_SLURM_NODE_STATE_H_
+#define SIGNET_ADAPTERS_SLURM_NODE_STATE_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "adapters/slurm/host.h"
+#include "adapters/slurm/request.h"
+#include "services/files/lock.h"
+#include "services/keys/private_key.h"
+
+namespace signet::slurm {
+
+// The nodes that this user's daemons enrolled here, in no order.
+std::vector<std::string> KnownNodes(const std::string& state_dir, uid_t uid);
+
+// One node's state, locked against every other process while this lives.
+class NodeState {
+ public:
+  // Waits for the lock at most `timeout`. `node` must have passed names::CheckNodeName. State that belongs to another
+  // machine, or whose identity key cannot be parsed, is moved aside as ".<node>.aside" (the newest one is kept) and an
+  // empty one takes its place.
+  static absl::StatusOr<NodeState> Open(const std::string& state_dir, const Host& host, absl::string_view node,
+                                        absl::Duration timeout);
+
+  // The identity key; nullopt before CreateIdentity.
+  const std::optional<keys::PrivateKey>& identity() const { return identity_; }
+  absl::Status CreateIdentity();
+  // A request that does not parse counts as none: another one takes its place.
+  std::optional<Request> pending() const { return ReadRequest("pending"); }
+  std::optional<Request> printed() const { return ReadRequest("printed"); }
+  absl::Status KeepPending(const Request& request);
+  // pending becomes printed.
+  absl::Status MarkPrinted();
+  // max(last + 1, Unix milliseconds), durable before it is returned.
+  absl::StatusOr<uint64_t> NextSeq(absl::Time now);
+
+ private:
+  NodeState(std::string directory, files::FileLock lock) : directory_(std::move(directory)), lock_(std::move(lock)) {}
+  absl::Status Load(const Host& host);
+  absl::Status StartOver();
+  std::optional<Request> ReadRequest(absl::string_view name) const;
+  std::string Path(absl::string_view name) const;
+
+  std::string directory_;
+  files::FileLock lock_;
+  std::optional<keys::PrivateKey> identity_;
+};
+
+}  // namespace signet::slurm
+
+#endif  // SIGNET_ADAPTERS_SLURM_NODE_STATE_H_

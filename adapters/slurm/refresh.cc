@@ -1,0 +1,101 @@
+#include "adapters/slurm/refresh.h"
+
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "adapters/slurm/node_state.h"
+#include "adapters/slurm/servers.h"
+#include "adapters/slurm/token_search.h"
+#include "services/base/reason.h"
+#include "services/base/status_macros.h"
+#include "services/bundle/writer.h"
+#include "services/files/file.h"
+
+namespace signet::slurm {
+namespace {
+
+absl::StatusOr<bundle::Target> TargetOf(const Config& config, const std::string& cluster,
+                                        const std::string& token_pin) {
+  const std::string& pin = config.bundle_pin.empty() ? token_pin : config.bundle_pin;
+  if (pin.empty() || cluster.empty()) {
+    return base::Refusal(
+        absl::StatusCode::kFailedPrecondition, base::kConfiguration,
+        absl::StrCat("no ", pin.empty() ? "bundle_pin" : "cluster", ", and no token file that brings one"),
+        absl::StrCat("signetctl status shows both; set bundle_pin and cluster in ", ConfigPath()));
+  }
+  return bundle::Target{config.ca_cert_file, absl::StrCat(config.state_dir, "/bundle"), cluster, pin};
+}
+
+absl::StatusOr<bundle::WriteResult> WriteFromFiles(const Config& config, const bundle::Target& target, absl::Time now) {
+  absl::Status last = absl::NotFoundError("bundle_sources is empty");
+  for (const std::string& source : config.bundle_sources) {
+    const absl::StatusOr<std::string> signed_bundle = files::Read(source);
+    if (!signed_bundle.ok()) {
+      last = signed_bundle.status();
+      continue;
+    }
+    absl::StatusOr<bundle::WriteResult> written = bundle::Write(target, *signed_bundle, now);
+    if (written.ok()) return written;
+    last = written.status();
+  }
+  return last;
+}
+
+std::string Describe(const std::string& ca_cert_file, bundle::WriteResult result) {
+  const uint64_t generation = bundle::Observe(ca_cert_file).generation;
+  switch (result) {
+    case bundle::WriteResult::kWritten:
+      return absl::StrCat(ca_cert_file, ": written, generation ", generation, "\n");
+    case bundle::WriteResult::kUnchanged:
+      return absl::StrCat(ca_cert_file, ": unchanged, generation ", generation, "\n");
+    case bundle::WriteResult::kManagedElsewhere:
+      break;
+  }
+  return absl::StrCat(ca_cert_file, ": not written: managed elsewhere (a read-only or network file system)\n");
+}
+
+// The daemon's token brings the pin; an observer's host may hold either.
+FoundToken const* AnyToken(const Config& config, const Host& host, TokenSearch* search) {
+  std::vector<std::string> nodes = KnownNodes(config.state_dir, host.uid);
+  nodes.push_back(host.name);
+  for (const std::string& node : nodes) {
+    for (const char* daemon : {"slurmd", "sackd"}) {
+      *search = FindToken(config, node, daemon);
+      if (search->token.has_value() && !search->token->bundle_pin.empty()) return &*search->token;
+    }
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+absl::Status RefreshFromFiles(const Config& config, const std::string& cluster, const std::string& token_pin,
+                              absl::Time now) {
+  if (config.bundle_sources.empty()) return absl::NotFoundError("bundle_sources is empty");
+  SIGNET_ASSIGN_OR_RETURN(const bundle::Target target, TargetOf(config, cluster, token_pin));
+  return WriteFromFiles(config, target, now).status();
+}
+
+absl::StatusOr<std::string> Refresh(const Config& config, const Host& host, const Deadline& deadline, absl::Time now) {
+  TokenSearch search;
+  const FoundToken* const token = AnyToken(config, host, &search);
+  const std::string cluster = config.cluster.empty() && token != nullptr ? token->cluster : config.cluster;
+  SIGNET_ASSIGN_OR_RETURN(const bundle::Target target,
+                          TargetOf(config, cluster, token != nullptr ? token->bundle_pin : ""));
+  const absl::StatusOr<std::string> answer = Servers(config, deadline).TrustBundle();
+  absl::Status network = answer.status();
+  if (answer.ok()) {
+    const absl::StatusOr<bundle::WriteResult> written = bundle::Write(target, *answer, now);
+    if (written.ok()) return Describe(config.ca_cert_file, *written);
+    network = written.status();
+  }
+  if (config.bundle_sources.empty()) return network;
+  const absl::StatusOr<bundle::WriteResult> written = WriteFromFiles(config, target, now);
+  if (written.ok()) return Describe(config.ca_cert_file, *written);
+  return base::Refusal(written.status().code(), base::ReasonOf(written.status()),
+                       absl::StrCat(network.message(), "; bundle_sources: ", written.status().message()),
+                       base::NextOf(network));
+}
+
+}  // namespace signet::slurm

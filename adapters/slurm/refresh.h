@@ -1,0 +1,27 @@
+// Brings ca_cert_file up to date from a signed bundle.
+#ifndef SIGNET_ADAPTERS_SLURM_REFRESH_H_
+#define SIGNET_ADAPTERS_SLURM_REFRESH_H_
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "adapters/slurm/config.h"
+#include "adapters/slurm/host.h"
+#include "adapters/slurm/process.h"
+
+namespace signet::slurm {
+
+// Tries each of bundle_sources and writes the first one that verifies; NOT_FOUND when there is none. Reads files, no
+// network. `token_pin` counts where the configuration has no pin.
+absl::Status RefreshFromFiles(const Config& config, const std::string& cluster, const std::string& token_pin,
+                              absl::Time now);
+
+// `signet-slurm refresh`: asks the servers, then the files. One line that says what happened.
+absl::StatusOr<std::string> Refresh(const Config& config, const Host& host, const Deadline& deadline, absl::Time now);
+
+}  // namespace signet::slurm
+
+#endif  // SIGNET_ADAPTERS_SLURM_REFRESH_H_

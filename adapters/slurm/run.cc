@@ -1,0 +1,112 @@
+#include "adapters/slurm/run.h"
+
+#include <string>
+#include <utility>
+
+#include "adapters/slurm/answer.h"
+#include "adapters/slurm/certgen.h"
+#include "adapters/slurm/config.h"
+#include "adapters/slurm/enrolment.h"
+#include "adapters/slurm/host.h"
+#include "adapters/slurm/install.h"
+#include "adapters/slurm/refresh.h"
+#include "adapters/slurm/servers.h"
+#include "services/base/clock.h"
+#include "services/base/random.h"
+#include "services/base/reason.h"
+#include "services/base/status_macros.h"
+#include "services/x509/certificate_request.h"
+
+namespace signet::slurm {
+namespace {
+
+constexpr char kVersionText[] = "signet-slurm " SIGNET_VERSION "\n";
+constexpr char kHelpText[] =
+    R"(signet-slurm: Signet's answers to the scripts that Slurm's certmgr and certgen plugins call.
+
+Called by Slurm, under these names or as `signet-slurm NAME` (stdout: the answer; on failure one line on stderr, exit 1):
+  get-node-token [NODE]      on a node: the signed statement that stands for a token
+  generate-csr [NODE]        on a node: a CSR with the same statement inside
+  get-node-cert-key [NODE]   on a node: the private key of that CSR
+  validate-node NODE TOKEN   beside slurmctld: is this statement good?
+  sign-csr CSR               beside slurmctld: the certificate chain
+  keygen                     a fresh P-256 key
+  certgen KEY                a self-signed certificate of that key
+
+For people:
+  refresh                    fetch the trust bundle, verify it, write ca_cert_file
+  install --dest DIR         copy this program to DIR, with the seven names beside it
+  --version, --help
+
+Configuration: /etc/signet/signet-slurm.yaml (optional). Documentation: docs/adapter.md.
+)";
+
+base::SecretBytes Public(absl::string_view text) { return base::SecretBytes(text); }
+
+absl::StatusOr<std::string> SignCsr(const Config& config, const Deadline& deadline, const std::string& csr_pem) {
+  // Before the server signs anything: Slurm repeats the request for as long as this fails.
+  SIGNET_ASSIGN_OR_RETURN(const std::vector<x509::Certificate> anchors, ReadAnchors(config.ca_cert_file));
+  // A CSR that is refused here still goes to the server, whose audit log is to show it.
+  const absl::StatusOr<x509::CertificateRequest> csr = x509::CertificateRequest::FromPem(csr_pem);
+  SIGNET_ASSIGN_OR_RETURN(const std::string chain, Servers(config, deadline).SignCertificate(csr_pem));
+  if (!csr.ok()) return csr.status();
+  return CheckAnswer(chain, *csr, anchors, absl::Now());
+}
+
+absl::Status InstallTo(const std::vector<std::string>& arguments) {
+  if (arguments[0] != "--dest" || arguments[1].empty()) {
+    return base::Refusal(absl::StatusCode::kInvalidArgument, base::kMalformed, "--dest DIR is missing",
+                         "signet-slurm install --dest DIR");
+  }
+  return Install(arguments[1]);
+}
+
+}  // namespace
+
+absl::StatusOr<base::SecretBytes> Run(const Invocation& invocation, const Deadline& deadline) {
+  SIGNET_RETURN_IF_ERROR(CheckArguments(invocation));
+  const std::vector<std::string>& arguments = invocation.arguments;
+  switch (invocation.verb) {
+    case Verb::kVersion:
+      return Public(kVersionText);
+    case Verb::kHelp:
+      return Public(kHelpText);
+    case Verb::kKeygen:
+      return MakeKey();
+    case Verb::kInstall:
+      SIGNET_RETURN_IF_ERROR(InstallTo(arguments));
+      return Public("");
+    default:
+      break;
+  }
+  const base::SystemClock clock;
+  SIGNET_ASSIGN_OR_RETURN(const Config config, LoadConfig(ConfigPath()));
+  if (invocation.verb == Verb::kSignCsr) {
+    SIGNET_ASSIGN_OR_RETURN(const std::string chain, SignCsr(config, deadline, arguments[0]));
+    return Public(chain);
+  }
+  if (invocation.verb == Verb::kValidateNode) {
+    SIGNET_RETURN_IF_ERROR(Servers(config, deadline).ValidateNode(arguments[0], arguments[1]));
+    return Public("");
+  }
+  const Host host = ObserveHost();
+  if (invocation.verb == Verb::kCertgen) {
+    base::SystemRandom random;
+    SIGNET_ASSIGN_OR_RETURN(
+        const std::string pem,
+        MakeSelfSigned(base::SecretBytes(arguments[0]), config.certgen_subject, host.name, clock.Now(), random));
+    return Public(pem);
+  }
+  if (invocation.verb == Verb::kRefresh) {
+    SIGNET_ASSIGN_OR_RETURN(const std::string line, Refresh(config, host, deadline, clock.Now()));
+    return Public(line);
+  }
+  const std::string name = arguments.empty() ? "" : arguments[0];
+  Enrolment enrolment(config, host, clock, deadline);
+  if (invocation.verb == Verb::kGetNodeCertKey) return enrolment.CertKey(name);
+  SIGNET_ASSIGN_OR_RETURN(const std::string output,
+                          invocation.verb == Verb::kGetNodeToken ? enrolment.NodeToken(name) : enrolment.Csr(name));
+  return Public(output);
+}
+
+}  // namespace signet::slurm

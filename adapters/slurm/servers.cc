@@ -1,0 +1,73 @@
+#include "adapters/slurm/servers.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "absl/strings/str_join.h"
+#include "services/base/reason.h"
+#include "services/base/status_macros.h"
+#include "services/files/file.h"
+#include "signet/v1/cert_authority.grpc.pb.h"
+#include "signet/v1/node_enrollment.grpc.pb.h"
+
+namespace signet::slurm {
+namespace {
+
+// What is kept back to say that no server answered.
+constexpr absl::Duration kTimeToAnswer = absl::Milliseconds(100);
+
+bool PassesOn(const absl::Status& status) { return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status); }
+
+}  // namespace
+
+absl::Status Servers::TryEach(const clients::TlsFiles& tls, const Call& call) {
+  const bool several = config_.servers.size() > 1;
+  std::vector<std::string> tried;
+  absl::Status last = absl::DeadlineExceededError("no time left to ask a server");
+  for (const std::string& address : config_.servers) {
+    const absl::Duration left = deadline_.left() - kTimeToAnswer;
+    if (left <= absl::ZeroDuration()) break;
+    SIGNET_ASSIGN_OR_RETURN(const std::shared_ptr<grpc::Channel> channel, clients::Connect(address, tls));
+    const std::unique_ptr<grpc::ClientContext> context =
+        clients::MakeContext(several ? std::min(left, kTimePerServer) : left);
+    last = clients::FromGrpc(call(channel, context.get()), address);
+    if (!PassesOn(last)) return last;
+    tried.emplace_back(last.message());
+  }
+  if (tried.size() < 2) return last;
+  return base::Refusal(last.code(), base::ReasonOf(last), absl::StrJoin(tried, "; "), base::NextOf(last));
+}
+
+absl::StatusOr<std::string> Servers::SignCertificate(absl::string_view csr_pem) {
+  v1::SignCertificateRequest request;
+  request.set_csr_pem(std::string(csr_pem));
+  v1::SignCertificateResponse response;
+  SIGNET_RETURN_IF_ERROR(
+      TryEach(config_.tls, [&](const std::shared_ptr<grpc::Channel>& channel, grpc::ClientContext* context) {
+        return v1::CertAuthority::NewStub(channel)->SignCertificate(context, request, &response);
+      }));
+  return response.certificate_chain_pem();
+}
+
+absl::Status Servers::ValidateNode(absl::string_view node, absl::string_view token) {
+  v1::ValidateNodeRequest request;
+  request.set_node(std::string(node));
+  request.set_token(std::string(token));
+  v1::ValidateNodeResponse response;
+  return TryEach(config_.tls, [&](const std::shared_ptr<grpc::Channel>& channel, grpc::ClientContext* context) {
+    return v1::NodeEnrollment::NewStub(channel)->ValidateNode(context, request, &response);
+  });
+}
+
+absl::StatusOr<std::string> Servers::TrustBundle() {
+  clients::TlsFiles tls = config_.tls;
+  // A compute node has no control certificate, and the call is public.
+  if (!files::Exists(tls.cert)) tls.cert = tls.key = "";
+  v1::GetTrustBundleResponse response;
+  SIGNET_RETURN_IF_ERROR(TryEach(tls, [&](const std::shared_ptr<grpc::Channel>& channel, grpc::ClientContext* context) {
+    return v1::CertAuthority::NewStub(channel)->GetTrustBundle(context, v1::GetTrustBundleRequest(), &response);
+  }));
+  return response.signed_bundle().SerializeAsString();
+}
+
+}  // namespace signet::slurm

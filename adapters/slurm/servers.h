@@ -1,0 +1,40 @@
+// Calls to signetd: the servers in their order, each with its share of the time.
+#ifndef SIGNET_ADAPTERS_SLURM_SERVERS_H_
+#define SIGNET_ADAPTERS_SLURM_SERVERS_H_
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "adapters/slurm/config.h"
+#include "adapters/slurm/process.h"
+#include "grpcpp/grpcpp.h"
+
+namespace signet::slurm {
+
+// References must outlive this.
+class Servers {
+ public:
+  Servers(const Config& config, const Deadline& deadline) : config_(config), deadline_(deadline) {}
+
+  // The certificate chain as the server sent it: CheckAnswer judges it.
+  absl::StatusOr<std::string> SignCertificate(absl::string_view csr_pem);
+  absl::Status ValidateNode(absl::string_view node, absl::string_view token);
+  // The serialized SignedBundle. Needs no client certificate.
+  absl::StatusOr<std::string> TrustBundle();
+
+ private:
+  using Call = std::function<grpc::Status(const std::shared_ptr<grpc::Channel>&, grpc::ClientContext*)>;
+  // A server that is away or silent passes the call on to the next; a refusal is the answer.
+  absl::Status TryEach(const clients::TlsFiles& tls, const Call& call);
+
+  const Config& config_;
+  const Deadline& deadline_;
+};
+
+}  // namespace signet::slurm
+
+#endif  // SIGNET_ADAPTERS_SLURM_SERVERS_H_
