@@ -1,0 +1,76 @@
+#include "services/rpc/caller.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "grpc/grpc_security_constants.h"
+
+namespace signet::rpc {
+namespace {
+
+struct NamedRole {
+  absl::string_view name;
+  v1::Role role;
+};
+constexpr std::array<NamedRole, 6> kRoles = {{{"controller", v1::ROLE_CONTROLLER},
+                                              {"observer", v1::ROLE_OBSERVER},
+                                              {"service", v1::ROLE_SERVICE},
+                                              {"provisioner", v1::ROLE_PROVISIONER},
+                                              {"auditor", v1::ROLE_AUDITOR},
+                                              {"admin", v1::ROLE_ADMIN}}};
+
+Caller Public(absl::string_view fault) { return {v1::ROLE_PUBLIC, "tls:public", std::string(fault)}; }
+
+}  // namespace
+
+v1::Role RoleFromName(absl::string_view name) {
+  const auto found = std::find_if(kRoles.begin(), kRoles.end(), [name](const NamedRole& r) { return r.name == name; });
+  return found == kRoles.end() ? v1::ROLE_UNSPECIFIED : found->role;
+}
+
+std::string RoleName(v1::Role role) {
+  const auto found = std::find_if(kRoles.begin(), kRoles.end(), [role](const NamedRole& r) { return r.role == role; });
+  return found == kRoles.end() ? "" : std::string(found->name);
+}
+
+Caller CallerOfCertificate(absl::string_view certificate_pem, absl::string_view cluster,
+                           const std::vector<x509::Certificate>& anchors, absl::Time now) {
+  const auto certificate = x509::Certificate::FromPem(certificate_pem);
+  if (!certificate.ok()) return Public("its client certificate cannot be read");
+  if (const absl::Status chain = x509::VerifyChain(*certificate, {}, anchors, now); !chain.ok()) {
+    return Public(absl::StrCat("its client certificate does not hold: ", chain.message()));
+  }
+  const std::vector<std::string> uris = certificate->uris();
+  if (uris.size() != 1) return Public("its client certificate has not exactly one URI name");
+  absl::string_view rest = uris[0];
+  if (!absl::ConsumePrefix(&rest, "signet://")) return Public("its client certificate names no role");
+  const std::vector<absl::string_view> parts = absl::StrSplit(rest, '/');
+  if (parts.size() != 3 || parts[2].empty()) return Public("its client certificate names no role");
+  if (parts[0] != cluster) return Public("its client certificate is for another cluster");
+  const v1::Role role = RoleFromName(parts[1]);
+  if (role == v1::ROLE_UNSPECIFIED) return Public("its client certificate names a role without rights here");
+  return {role, absl::StrCat("tls:", uris[0]), ""};
+}
+
+Caller Callers::Identify(Listener listener, const grpc::AuthContext* auth) const {
+  switch (listener) {
+    case Listener::kAdminSocket:
+      return {v1::ROLE_ADMIN, "socket:admin", ""};
+    case Listener::kControllerSocket:
+      return {v1::ROLE_CONTROLLER, "socket:controller", ""};
+    case Listener::kNetwork:
+      break;
+  }
+  if (auth == nullptr) return Public("");
+  const std::vector<grpc::string_ref> shown = auth->FindPropertyValues(GRPC_X509_PEM_CERT_PROPERTY_NAME);
+  if (shown.empty()) return Public("");
+  if (shown.size() != 1) return Public("it shows more than one client certificate");
+  return CallerOfCertificate(absl::string_view(shown[0].data(), shown[0].size()), cluster_,
+                             authorities_.Anchors(store::Purpose::kControl), clock_.Now());
+}
+
+}  // namespace signet::rpc

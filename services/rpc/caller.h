@@ -1,0 +1,59 @@
+// Who is calling.
+#ifndef SIGNET_SERVICES_RPC_CALLER_H_
+#define SIGNET_SERVICES_RPC_CALLER_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "grpcpp/security/auth_context.h"
+#include "services/authority/authorities.h"
+#include "services/base/clock.h"
+#include "services/x509/certificate.h"
+#include "signet/v1/access.pb.h"
+
+namespace signet::rpc {
+
+// The door a call came through. Each is a gRPC server of its own, since a handler cannot see which socket was used.
+enum class Listener { kAdminSocket, kControllerSocket, kNetwork };
+
+// ROLE_PUBLIC for whoever could not show more.
+struct Caller {
+  v1::Role role = v1::ROLE_UNSPECIFIED;
+  // "socket:admin", "socket:controller", "tls:<URI SAN>", "tls:public"; into logs and the audit.
+  std::string actor;
+  // Why a certificate that was shown counts for nothing; empty when it counts, or none was shown.
+  std::string fault;
+};
+
+// The role of a URI SAN's second part; ROLE_UNSPECIFIED for any other word. "public" is no role that a certificate can
+// carry.
+v1::Role RoleFromName(absl::string_view name);
+// "admin" for ROLE_ADMIN; empty for a role that a certificate cannot carry.
+std::string RoleName(v1::Role role);
+
+// Judges a client certificate: it chains to one of `anchors` now, and carries exactly one URI SAN,
+// signet://<cluster>/<role>/<name>, of this cluster and a known role. Anything else is ROLE_PUBLIC with a fault.
+Caller CallerOfCertificate(absl::string_view certificate_pem, absl::string_view cluster,
+                           const std::vector<x509::Certificate>& anchors, absl::Time now);
+
+// Names callers. Thread-safe. References must outlive this.
+class Callers {
+ public:
+  Callers(std::string cluster, const authority::Authorities& authorities, const base::Clock& clock)
+      : cluster_(std::move(cluster)), authorities_(authorities), clock_(clock) {}
+
+  // `auth` may be null on a socket. The TLS handshake checked a certificate once; connections and resumed sessions
+  // outlive certificates and authorities, so it is judged again at every call.
+  Caller Identify(Listener listener, const grpc::AuthContext* auth) const;
+
+ private:
+  std::string cluster_;
+  const authority::Authorities& authorities_;
+  const base::Clock& clock_;
+};
+
+}  // namespace signet::rpc
+
+#endif  // SIGNET_SERVICES_RPC_CALLER_H_

@@ -1,0 +1,158 @@
+#include "services/rpc/calls.h"
+
+#include <chrono>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "services/base/reason.h"
+#include "services/rpc/reply_status.h"
+
+namespace signet::rpc {
+namespace {
+
+constexpr std::size_t kMaxSubjectBytes = 256;
+
+// Counts a running call for a scope.
+class Running {
+ public:
+  explicit Running(std::atomic<int64_t>& count) : count_(count), before_(count.fetch_add(1)) {}
+  ~Running() { count_.fetch_sub(1); }
+  Running(const Running&) = delete;
+  Running& operator=(const Running&) = delete;
+  int64_t before() const { return before_; }
+
+ private:
+  std::atomic<int64_t>& count_;
+  const int64_t before_;
+};
+
+// "CertAuthority.SignCertificate"
+absl::string_view ShortName(const Method& method) { return absl::StripPrefix(method.name, "signet.v1."); }
+
+// A refusal that was decided, and not one that load or a broken store made: those are counted, and cannot be written
+// either.
+bool WasDecided(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kUnavailable:
+    case absl::StatusCode::kResourceExhausted:
+    case absl::StatusCode::kDeadlineExceeded:
+    case absl::StatusCode::kCancelled:
+    case absl::StatusCode::kAborted:
+      return false;
+    default:
+      return true;
+  }
+}
+
+std::string CodeName(const absl::Status& status) { return absl::StatusCodeToString(status.code()); }
+
+// What a caller wrote, fit for a log line and a protobuf string.
+std::string Printable(absl::string_view text) { return absl::CHexEscape(text.substr(0, kMaxSubjectBytes)); }
+
+}  // namespace
+
+Arrival ArrivalOf(Listener listener, const grpc::ServerContext& context) {
+  return {listener, context.auth_context(), absl::FromChrono(context.deadline())};
+}
+
+Calls::Calls(const Parts& parts, const Limits& limits)
+    : parts_(parts), max_concurrent_(limits.max_concurrent_calls), denials_(kAuditedDenialsPerSecond, parts.clock) {}
+
+void Calls::SetLimits(const Limits& limits) { max_concurrent_.store(limits.max_concurrent_calls); }
+
+absl::Status Calls::Judge(const Arrival& arrival, const Method& method, const Caller& caller) const {
+  if (parts_.access.Allows(method.name, caller.role)) {
+    if (arrival.deadline - absl::Now() >= kLeastTimeLeft) return absl::OkStatus();
+    return base::Refusal(absl::StatusCode::kDeadlineExceeded, base::kDeadlineTooShort,
+                         absl::StrCat("under ", absl::FormatDuration(kLeastTimeLeft), " left when the call arrived"));
+  }
+  std::string message = absl::StrCat(caller.actor, " may not call ", ShortName(method));
+  if (!caller.fault.empty()) absl::StrAppend(&message, ": ", caller.fault);
+  return base::Refusal(absl::StatusCode::kPermissionDenied, base::kAccessDenied, message,
+                       "on signetd's host, as root: signetctl client issue");
+}
+
+grpc::Status Calls::Run(const Arrival& arrival, const Method& method, absl::FunctionRef<std::string()> subject,
+                        absl::FunctionRef<absl::Status(const audit::Origin&)> handler) {
+  const auto began = std::chrono::steady_clock::now();
+  const std::string request_id = absl::BytesToHexString(parts_.random.Bytes(8));
+  const Caller caller = parts_.callers.Identify(arrival.listener, arrival.auth.get());
+  const audit::Origin origin{caller.actor, request_id};
+  absl::Status status = Judge(arrival, method, caller);
+  std::string what;
+  if (absl::IsPermissionDenied(status)) {
+    RecordDenial(origin, method, status);
+  } else if (status.ok()) {
+    const Running running(running_);
+    if (running.before() >= max_concurrent_.load()) {
+      shed_.fetch_add(1);
+      status = base::Refusal(absl::StatusCode::kResourceExhausted, base::kOverloaded,
+                             "too many calls at once (limits.max_concurrent_calls)", "try again in a second");
+    } else {
+      status = handler(origin);
+      if (!status.ok()) what = Printable(subject());
+      if (!status.ok() && method.audited && WasDecided(status)) {
+        audit::Event event = audit::RefusedEvent(origin, method.action, what, status);
+        // An event without a reason would read as done.
+        event.reason = ReasonFor(status);
+        Record(event);
+      }
+    }
+  }
+  const absl::Duration took = absl::FromChrono(std::chrono::steady_clock::now() - began);
+  const std::string reason = ReasonFor(status);
+  parts_.metrics.CountRpc(ShortName(method), CodeName(status), took);
+  if (status.ok()) {
+    parts_.logger.Info("rpc", {{"method", std::string(ShortName(method))},
+                               {"actor", caller.actor},
+                               {"request_id", request_id},
+                               {"took_ms", absl::StrCat(absl::ToInt64Milliseconds(took))}});
+    return grpc::Status::OK;
+  }
+  parts_.metrics.CountRefusal(reason);
+  parts_.logger.Write(IsServerFault(status) ? telemetry::Level::kError : telemetry::Level::kWarning, "rpc.refused",
+                      {{"method", std::string(ShortName(method))},
+                       {"actor", caller.actor},
+                       {"request_id", request_id},
+                       {"code", CodeName(status)},
+                       {"reason", reason},
+                       {"subject", what},
+                       {"message", std::string(status.message())},
+                       {"took_ms", absl::StrCat(absl::ToInt64Milliseconds(took))}});
+  return ReplyStatus(status, request_id);
+}
+
+void Calls::RecordDenial(const audit::Origin& origin, const Method& method, const absl::Status& status) {
+  if (!denials_.Take()) {
+    unrecorded_denials_.fetch_add(1);
+    return;
+  }
+  Record(audit::RefusedEvent(origin, method.action, ShortName(method), status));
+}
+
+void Calls::Record(const audit::Event& event) {
+  if (const absl::Status recorded = parts_.audit.Record(parts_.store, event); !recorded.ok()) {
+    parts_.logger.Error("audit.unwritable", {{"action", event.action},
+                                             {"request_id", event.origin.request_id},
+                                             {"message", std::string(recorded.message())}});
+  }
+}
+
+void Calls::Summarise() {
+  if (const int64_t shed = shed_.exchange(0); shed > 0) {
+    parts_.logger.Warning("rpc.shed", {{"calls", absl::StrCat(shed)}});
+  }
+  const int64_t denied = unrecorded_denials_.exchange(0);
+  if (denied == 0) return;
+  parts_.logger.Warning("rpc.denied", {{"calls", absl::StrCat(denied)}});
+  audit::Event event;
+  event.origin = {"signetd", absl::BytesToHexString(parts_.random.Bytes(8))};
+  event.action = "access.deny";
+  event.reason = base::kAccessDenied;
+  event.message = absl::StrCat(denied, " more calls were denied, too many to record one by one");
+  event.facts["calls"] = absl::StrCat(denied);
+  Record(event);
+}
+
+}  // namespace signet::rpc

@@ -1,0 +1,92 @@
+// What every call passes before and after its handler, in one place (gRPC 1.51's interceptors cannot refuse a call):
+// request id → caller → access table → limits → deadline left? → handler → status → metrics, log line, audit of a
+// refusal.
+#ifndef SIGNET_SERVICES_RPC_CALLS_H_
+#define SIGNET_SERVICES_RPC_CALLS_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "grpcpp/security/auth_context.h"
+#include "grpcpp/server_context.h"
+#include "grpcpp/support/status.h"
+#include "services/audit/audit_log.h"
+#include "services/base/clock.h"
+#include "services/base/random.h"
+#include "services/rpc/access.h"
+#include "services/rpc/caller.h"
+#include "services/rpc/limits.h"
+#include "services/rpc/token_bucket.h"
+#include "services/store/store.h"
+#include "services/telemetry/logger.h"
+#include "services/telemetry/metrics.h"
+
+namespace signet::rpc {
+
+// One method of proto/signet/v1, as this edge sees it.
+struct Method {
+  absl::string_view name;    // "signet.v1.CertAuthority.SignCertificate"
+  absl::string_view action;  // "certificate.sign": AuditRecord.action
+  bool audited = true;       // a refusal by its handler is written into the audit log; false for reads
+};
+
+// What is known of a call before it is judged.
+struct Arrival {
+  Listener listener = Listener::kNetwork;
+  std::shared_ptr<const grpc::AuthContext> auth;
+  absl::Time deadline = absl::InfiniteFuture();  // by this host's real clock
+};
+Arrival ArrivalOf(Listener listener, const grpc::ServerContext& context);
+
+// Denials written into the audit log one by one; beyond, they are counted and summarised: an fsync for each is a
+// weapon.
+inline constexpr double kAuditedDenialsPerSecond = 50;
+
+// Thread-safe.
+class Calls {
+ public:
+  // References must outlive this.
+  struct Parts {
+    const Callers& callers;
+    const AccessTable& access;
+    const audit::AuditLog& audit;
+    store::Store& store;
+    const base::Clock& clock;
+    base::Random& random;
+    telemetry::Logger& logger;
+    telemetry::Metrics& metrics;
+  };
+  Calls(const Parts& parts, const Limits& limits);
+
+  // Runs `handler` when the caller may and the server can. `subject` names what is asked for, for the audit record of a
+  // refusal.
+  grpc::Status Run(const Arrival& arrival, const Method& method, absl::FunctionRef<std::string()> subject,
+                   absl::FunctionRef<absl::Status(const audit::Origin&)> handler);
+
+  // Takes over limits.max_concurrent_calls.
+  void SetLimits(const Limits& limits);
+  // Logs, and for denials records, how many were only counted since the last time. Once a minute.
+  void Summarise();
+
+ private:
+  absl::Status Judge(const Arrival& arrival, const Method& method, const Caller& caller) const;
+  void RecordDenial(const audit::Origin& origin, const Method& method, const absl::Status& status);
+  void Record(const audit::Event& event);
+
+  const Parts parts_;
+  std::atomic<int64_t> max_concurrent_;
+  std::atomic<int64_t> running_ = 0;
+  TokenBucket denials_;
+  std::atomic<int64_t> unrecorded_denials_ = 0;
+  std::atomic<int64_t> shed_ = 0;
+};
+
+}  // namespace signet::rpc
+
+#endif  // SIGNET_SERVICES_RPC_CALLS_H_

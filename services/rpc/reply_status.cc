@@ -1,0 +1,82 @@
+#include "services/rpc/reply_status.h"
+
+#include <cstddef>
+
+#include "absl/strings/str_cat.h"
+#include "google/rpc/error_details.pb.h"
+#include "google/rpc/status.pb.h"
+#include "services/base/reason.h"
+
+namespace signet::rpc {
+namespace {
+
+// The message travels twice, once percent-encoded (up to three times its size) and once in base64.
+constexpr std::size_t kMaxMessageBytes = 1200;
+
+// At most `limit` bytes, never within a UTF-8 sequence.
+std::string Cut(absl::string_view text, std::size_t limit) {
+  if (text.size() <= limit) return std::string(text);
+  while (limit > 0 && (static_cast<unsigned char>(text[limit]) & 0xC0) == 0x80) --limit;
+  return absl::StrCat(text.substr(0, limit), "…");
+}
+
+}  // namespace
+
+bool IsServerFault(const absl::Status& status) {
+  return status.code() == absl::StatusCode::kInternal || status.code() == absl::StatusCode::kUnknown ||
+         status.code() == absl::StatusCode::kDataLoss;
+}
+
+std::string ReasonFor(const absl::Status& status) {
+  if (const std::string reason = base::ReasonOf(status); !reason.empty()) return reason;
+  switch (status.code()) {
+    case absl::StatusCode::kOk:
+      return "";
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kOutOfRange:
+      return base::kMalformed;
+    case absl::StatusCode::kPermissionDenied:
+      return base::kAccessDenied;
+    case absl::StatusCode::kUnauthenticated:
+      return base::kEvidenceInvalid;
+    case absl::StatusCode::kNotFound:
+      return base::kNotFound;
+    case absl::StatusCode::kAlreadyExists:
+      return base::kAlreadyExists;
+    case absl::StatusCode::kResourceExhausted:
+      return base::kOverloaded;
+    case absl::StatusCode::kDeadlineExceeded:
+      return base::kDeadlineTooShort;
+    case absl::StatusCode::kUnavailable:
+    case absl::StatusCode::kAborted:
+      return base::kStoreUnavailable;
+    default:
+      return base::kInternal;
+  }
+}
+
+grpc::Status ReplyStatus(const absl::Status& status, absl::string_view request_id) {
+  if (status.ok()) return grpc::Status::OK;
+  const std::string message = IsServerFault(status) ? absl::StrCat("internal error, request ", request_id)
+                                                    : Cut(status.message(), kMaxMessageBytes);
+  const std::string reason = IsServerFault(status) ? base::kInternal : ReasonFor(status);
+
+  google::rpc::ErrorInfo info;
+  info.set_domain("signet");
+  info.set_reason(reason);
+  (*info.mutable_metadata())["request_id"] = std::string(request_id);
+  if (const std::string next = base::NextOf(status); !next.empty()) (*info.mutable_metadata())["next"] = next;
+  google::rpc::Status details;
+  // absl's codes and gRPC's are the same numbers.
+  details.set_code(static_cast<int>(status.code()));
+  details.set_message(message);
+  details.add_details()->PackFrom(info);
+  if (reason == base::kOverloaded || reason == base::kStoreUnavailable) {
+    google::rpc::RetryInfo retry;
+    retry.mutable_retry_delay()->set_seconds(1);
+    details.add_details()->PackFrom(retry);
+  }
+  return grpc::Status(static_cast<grpc::StatusCode>(status.code()), message, details.SerializeAsString());
+}
+
+}  // namespace signet::rpc

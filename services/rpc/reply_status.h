@@ -1,0 +1,26 @@
+// The one place where an absl::Status becomes a grpc::Status.
+#ifndef SIGNET_SERVICES_RPC_REPLY_STATUS_H_
+#define SIGNET_SERVICES_RPC_REPLY_STATUS_H_
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "grpcpp/support/status.h"
+
+namespace signet::rpc {
+
+// What the caller is told, with a google.rpc.ErrorInfo (domain "signet", reason, metadata next and request_id), and a
+// google.rpc.RetryInfo when the server was too busy. Faults of the server itself (INTERNAL, UNKNOWN, DATA_LOSS) are
+// redacted to "internal error, request <id>". A long message is cut: trailers above 8 KiB are refused by clients.
+grpc::Status ReplyStatus(const absl::Status& status, absl::string_view request_id);
+
+// The reason of a status, also when its maker gave none: then the one that fits its code.
+std::string ReasonFor(const absl::Status& status);
+
+// True for faults of the server itself, whose text stays in the log.
+bool IsServerFault(const absl::Status& status);
+
+}  // namespace signet::rpc
+
+#endif  // SIGNET_SERVICES_RPC_REPLY_STATUS_H_

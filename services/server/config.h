@@ -1,0 +1,64 @@
+// signetd's configuration file (packaging/signetd.yaml shows every key with its default).
+#ifndef SIGNET_SERVICES_SERVER_CONFIG_H_
+#define SIGNET_SERVICES_SERVER_CONFIG_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "services/policy/profile.h"
+#include "services/rpc/limits.h"
+#include "services/server/socket_file.h"
+#include "services/telemetry/logger.h"
+
+namespace signet::server {
+
+inline constexpr char kDefaultConfigPath[] = "/etc/signet/signetd.yaml";
+
+// The TCP listener, where callers show control certificates.
+struct NetworkListener {
+  // "0.0.0.0:6843" or "[::]:6843"; empty: off.
+  std::string address;
+  // Host names clients reach it by: the dNSNames of its certificate.
+  std::vector<std::string> names;
+};
+
+// Everything an administrator decides. Defaults are those of the commented example.
+struct Config {
+  // Slurm's ClusterName: the audience of every statement. Required.
+  std::string cluster;
+  // Database, lock and, unless configured, the key-encryption key.
+  std::string data_dir = "/var/lib/signet";
+  // Callers are administrators.
+  SocketListener admin = {.path = "/run/signet/admin.sock", .mode = 0600, .group = "", .group_required = true};
+  // Callers are slurmctld's adapter.
+  SocketListener controller = {
+      .path = "/run/signet/controller.sock", .mode = 0660, .group = "slurm", .group_required = false};
+  NetworkListener grpc;
+  // Where Prometheus scrapes; "off" for nowhere.
+  std::string metrics_address = "127.0.0.1:6844";
+  // Subject (RFC 4514) of the first Slurm authority; only the first start reads it.
+  std::string authority_subject;
+  // Its lifetime, and the control authority's.
+  absl::Duration authority_lifetime = absl::Hours(24 * 365 * 10);
+  // Seals the authorities' keys; empty in the file: <data_dir>/kek.
+  std::string kek_file;
+  policy::Profile node_profile = policy::NodeProfile();
+  policy::Profile service_profile = policy::ServiceProfile();
+  telemetry::Level log_level = telemetry::Level::kInfo;
+  rpc::Limits limits;
+};
+
+// Every fault at once, one line each: INVALID_ARGUMENT / CONFIGURATION.
+absl::StatusOr<Config> ParseConfig(absl::string_view file_name, absl::string_view text);
+// Reads and parses a file.
+absl::StatusOr<Config> LoadConfig(const std::string& path);
+
+// The keys in which two configurations differ and that only a restart takes over, such as "listen.grpc.address".
+std::vector<std::string> KeysThatNeedARestart(const Config& running, const Config& wanted);
+
+}  // namespace signet::server
+
+#endif  // SIGNET_SERVICES_SERVER_CONFIG_H_
