@@ -12,7 +12,8 @@
 
 namespace signet::telemetry {
 
-// Thread-safe.
+// Thread-safe. A label value that is no word of 1–64 letters, digits, '_', '.', '/' and '-' counts as "other", and so
+// does every further combination once a metric has 512 of them.
 class Metrics {
  public:
   Metrics();
@@ -27,6 +28,8 @@ class Metrics {
   void SetVersion(absl::string_view version);
   // Serves /metrics on "host:port" until destruction. UNAVAILABLE when the address cannot be bound.
   absl::Status Serve(const std::string& address);
+  // The port it is served on, also when the address said 0; 0 when it is not served.
+  int port() const;
   // The text that /metrics answers with.
   std::string Text() const;
 

@@ -1,0 +1,32 @@
+// Labels come from closed lists.
+#ifndef SIGNET_SERVICES_TELEMETRY_LABELS_H_
+#define SIGNET_SERVICES_TELEMETRY_LABELS_H_
+
+#include <cstddef>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "services/base/mutex.h"
+
+namespace signet::telemetry {
+
+// Holds a family's labels to at most `limit` different sets, of words of 1–64 letters, digits, '_', '.', '/' and '-',
+// whatever its callers pass: a label that a request could choose would grow the process without bound. Thread-safe.
+class LabelLimit {
+ public:
+  explicit LabelLimit(std::size_t limit) : limit_(limit) {}
+  // The values to use: a value that is no such word becomes "other"; so do all values of a set that would be one too
+  // many.
+  std::vector<std::string> Admit(const std::vector<absl::string_view>& values);
+
+ private:
+  const std::size_t limit_;
+  base::Mutex mutex_;
+  std::set<std::vector<std::string>> admitted_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace signet::telemetry
+
+#endif  // SIGNET_SERVICES_TELEMETRY_LABELS_H_
