@@ -1,0 +1,211 @@
+#include "services/enrollment/node_certificates.h"
+
+#include <atomic>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+#include "tests/services/enrollment/enrollment_fixture.h"
+
+namespace signet::enrollment {
+namespace {
+
+using ::signet::evidence::TokenKind;
+using ::signet::testing::Must;
+using ::signet::testing::NodeRequest;
+using ::signet::testing::SimulatedNode;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class NodeCertificatesTest : public EnrollmentTest {};
+
+TEST_F(NodeCertificatesTest, OfAThousandConcurrentEnrolmentsWithOneTokenExactlyOneKeyWins) {
+  constexpr int kThreads = 20;
+  constexpr int kEach = 50;
+  const evidence::Token token = world_.MakeToken("n1");
+  std::vector<std::vector<NodeRequest>> requests(kThreads);
+  for (auto& some : requests) {
+    for (int i = 0; i < kEach; ++i) some.push_back(SimulatedNode("n1", world_.clock).Ask(&token));
+  }
+  std::atomic<int> won{0};
+  std::atomic<int> used{0};
+  std::vector<std::thread> threads;
+  for (const auto& some : requests) {
+    threads.emplace_back([&] {
+      for (const NodeRequest& request : some) {
+        const auto answer = Sign(request);
+        if (answer.ok()) ++won;
+        if (base::ReasonOf(answer.status()) == base::kTokenUsed) ++used;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(won, 1);
+  EXPECT_EQ(used, kThreads * kEach - 1);
+  EXPECT_EQ(world_.Certificates("n1").size(), 1U);
+  EXPECT_EQ(Must(world_.audit->Verify(*world_.store)).first_bad_sequence, 0U);
+}
+
+TEST_F(NodeCertificatesTest, TheSameRequestSentManyTimesAtOnceGetsOneCertificate) {
+  const evidence::Token token = world_.MakeToken("n1");
+  const NodeRequest request = node_.Ask(&token);
+  std::atomic<int> answered{0};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 16; ++i) {
+    threads.emplace_back([&] { answered += Sign(request).ok() ? 1 : 0; });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(answered, 16);
+  EXPECT_EQ(world_.Certificates("n1").size(), 1U);
+}
+
+TEST_F(NodeCertificatesTest, NothingIsSignedAndNothingChangesWhenTheRecordFails) {
+  const evidence::Token token = world_.MakeToken("n1");
+  const NodeRequest request = node_.Ask(&token);
+  const int signatures = world_.custody->signatures();
+  const std::size_t audited = world_.AuditRows().size();
+  world_.store->FailCommits(1);
+  EXPECT_TRUE(absl::IsUnavailable(Sign(request).status()));
+  EXPECT_EQ(world_.custody->signatures(), signatures);
+  EXPECT_TRUE(world_.Certificates("n1").empty());
+  EXPECT_EQ(world_.AuditRows().size(), audited);
+  EXPECT_EQ(Refused(request), "") << "the token was not used up";
+}
+
+TEST_F(NodeCertificatesTest, ACrashAfterTheRecordIsHealedByTheSameRequestAfterTheRestart) {
+  const evidence::Token token = world_.MakeToken("n1");
+  const NodeRequest request = node_.Ask(&token);
+  world_.custody->SignWrongly(true);
+  EXPECT_FALSE(Sign(request).ok());
+  ASSERT_EQ(world_.Certificates("n1").size(), 1U);
+  ASSERT_TRUE(world_.Certificates("n1")[0].der.empty());
+  world_.Restart();
+  const Signed healed = Must(Sign(request));
+  EXPECT_TRUE(healed.repeated);
+  EXPECT_EQ(healed.issued.serial, world_.Certificates("n1")[0].serial);
+  EXPECT_EQ(world_.Certificates("n1").size(), 1U);
+}
+
+TEST_F(NodeCertificatesTest, AnAnswerNoLongerWorthHavingIsReplacedForTheSameKey) {
+  const evidence::Token token = world_.MakeToken("n1");
+  const NodeRequest request = node_.Ask(&token);
+  const Signed first = Must(Sign(request));
+  world_.clock.Advance(absl::Hours(6 * 24));
+  const Signed second = Must(Sign(request));
+  EXPECT_FALSE(second.repeated);
+  EXPECT_NE(second.issued.serial, first.issued.serial);
+  EXPECT_EQ(world_.Node("n1").serial, second.issued.serial);
+  const Signed third = Must(Sign(request));
+  EXPECT_TRUE(third.repeated);
+  EXPECT_EQ(third.issued.serial, second.issued.serial);
+}
+
+TEST_F(NodeCertificatesTest, ACsrWithoutAStatementIsRefusedAndToldWhy) {
+  const auto refused =
+      world_.node_certificates->Sign(Must(keys::SignRequestPem(SimulatedNode::NewKey(), "n1", "")), world_.origin);
+  EXPECT_EQ(base::ReasonOf(refused.status()), base::kEvidenceMissing);
+  EXPECT_TRUE(absl::IsPermissionDenied(refused.status()));
+  EXPECT_THAT(base::NextOf(refused.status()), HasSubstr("generate_csr_script"));
+}
+
+TEST_F(NodeCertificatesTest, AStatementThatWasChangedAfterSigningIsRefused) {
+  const evidence::Token token = world_.MakeToken("n1");
+  const keys::PrivateKey tls_key = SimulatedNode::NewKey();
+  evidence::Statement statement = node_.Next(tls_key);
+  statement.token_id = token.id();
+  const std::string bytes = Must(evidence::Sign(statement, node_.identity(), &token.key));
+  for (std::size_t at = 0; at < bytes.size(); at += 7) {
+    std::string changed = bytes;
+    changed[at] = static_cast<char>(changed[at] ^ 1);
+    EXPECT_FALSE(world_.node_certificates->Sign(Must(keys::SignRequestPem(tls_key, "n1", changed)), world_.origin).ok())
+        << at;
+  }
+  for (std::size_t length = 1; length < bytes.size(); length += 13) {
+    EXPECT_FALSE(world_.node_certificates
+                     ->Sign(Must(keys::SignRequestPem(tls_key, "n1", bytes.substr(0, length))), world_.origin)
+                     .ok());
+  }
+  EXPECT_TRUE(world_.Certificates("n1").empty());
+}
+
+TEST_F(NodeCertificatesTest, RsaKeysAreRefusedForNodes) {
+  const evidence::Token token = world_.MakeToken("n1");
+  const keys::PrivateKey rsa = Must(keys::PrivateKey::Generate(x509::KeyType::kRsa));
+  EXPECT_EQ(Refused(node_.Request(node_.Next(rsa), rsa, &token, "n1")), base::kKeyRefused);
+}
+
+TEST_F(NodeCertificatesTest, WhoHoldsOneNodesKeysGetsNoOthersCertificate) {
+  Enrol();
+  SimulatedNode victim("n2", world_.clock);
+  const evidence::Token token = world_.MakeToken("n2");
+  ASSERT_EQ(Refused(victim.Ask(&token)), "");
+  EXPECT_EQ(Refused(Altered([](evidence::Statement& s) { s.node = "n2"; }, nullptr, "n2")), base::kWrongNode);
+  EXPECT_EQ(world_.Certificates("n2").size(), 1U);
+}
+
+TEST_F(NodeCertificatesTest, ValidatingChangesNothing) {
+  const evidence::Token token = world_.MakeToken("n1");
+  const NodeRequest request = node_.Ask(&token);
+  const int writes = world_.store->writes();
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(world_.node_certificates->Validate("n1", request.script_token).ok());
+  EXPECT_EQ(world_.store->writes(), writes);
+  EXPECT_EQ(Refused(request), "");
+  EXPECT_TRUE(world_.node_certificates->Validate("n1", request.script_token).ok()) << "Slurm sends the same pair again";
+}
+
+TEST_F(NodeCertificatesTest, ValidateRefusesEveryTokenThatTheDocumentedScriptsLetPass) {
+  const evidence::Token token = world_.MakeToken("n1");
+  const std::string good = node_.Ask(&token).script_token;
+  for (const std::string& bad :
+       {std::string(), std::string(" "), std::string("\n"), good.substr(0, good.size() - 1), good.substr(1),
+        std::string(".*"), good + " ", " " + good, good + good, std::string(1 << 20, 'a'), std::string("\xff\xfe"),
+        good + std::string(1, '\0'), std::string("signet1.")}) {
+    EXPECT_FALSE(world_.node_certificates->Validate("n1", bad).ok()) << bad.substr(0, 32);
+  }
+  EXPECT_TRUE(world_.node_certificates->Validate("n1", good).ok());
+}
+
+TEST_F(NodeCertificatesTest, NamesAreComparedExactly) {
+  const evidence::Token token = world_.MakeToken("n1");
+  const std::string good = node_.Ask(&token).script_token;
+  for (const std::string& name :
+       {std::string("n10"), std::string("N1"), std::string("n1 "), std::string("n"), std::string(".*"),
+        std::string("n1\0x", 4), std::string(), std::string("slurmctld"), std::string(65, 'n')}) {
+    EXPECT_FALSE(world_.node_certificates->Validate(name, good).ok()) << name;
+  }
+}
+
+TEST_F(NodeCertificatesTest, TheAuditRecordSaysWhoGotWhatByWhichEvidence) {
+  const evidence::Token token = world_.MakeToken("n1");
+  const Signed answer = Must(Sign(node_.Ask(&token)));
+  const std::string record = world_.AuditRows().back().bytes;
+  for (const std::string& fact :
+       {std::string("certificate.sign"), answer.issued.serial, token.id(), node_.identity().public_key().key_id(),
+        std::string("single-use"), world_.created.slurm_authority_id, std::string("tbs_sha256")}) {
+    EXPECT_THAT(record, HasSubstr(fact));
+  }
+}
+
+TEST_F(NodeCertificatesTest, ADumpOfTheDatabaseHoldsNoTokensPrivateKey) {
+  const evidence::Token token = world_.MakeToken("n1", TokenKind::kReusable);
+  ASSERT_EQ(Refused(node_.Ask(&token)), "");
+  const std::string scalar(Must(token.key.ToP256Scalar()).ExposeSecret());
+  const std::string identity(Must(node_.identity().ToP256Scalar()).ExposeSecret());
+  for (const auto& entry : std::filesystem::directory_iterator(world_.dir.File(""))) {
+    std::ifstream file(entry.path(), std::ios::binary);
+    std::stringstream content;
+    content << file.rdbuf();
+    EXPECT_THAT(content.str(), Not(HasSubstr(scalar))) << entry.path();
+    EXPECT_THAT(content.str(), Not(HasSubstr(identity))) << entry.path();
+    EXPECT_THAT(content.str(), Not(HasSubstr(world_.kek))) << entry.path();
+  }
+}
+
+TEST_F(NodeCertificatesTest, SubjectForAuditIsTheCnOrNothing) {
+  EXPECT_EQ(NodeCertificates::SubjectForAudit(node_.Ask().csr_pem), "n1");
+  EXPECT_EQ(NodeCertificates::SubjectForAudit("garbage"), "");
+}
+
+}  // namespace
+}  // namespace signet::enrollment
