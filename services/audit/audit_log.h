@@ -53,7 +53,10 @@ class AuditLog {
   absl::Status Append(store::Tables& tables, const Event& event) const;
   // Appends in a transaction of its own.
   absl::Status Record(store::Store& store, const Event& event) const;
-  // Signs a checkpoint over the last record unless there is one; also written to the log stream. Called at shutdown.
+  // Signs a checkpoint over the last record unless there is one. Called at shutdown. Every checkpoint also goes to the
+  // log stream, as "audit.checkpoint" with cluster, sequence, sha256 (hex), time_ms and signature (base64): all that
+  // verifying it takes. The line is written before the commit: one whose transaction then failed ("store.commit_failed"
+  // follows it) stands for nothing.
   absl::Status Checkpoint(store::Tables& tables) const;
   // Walks the whole log: sequence without gap, hashes, checkpoint signatures, a tail shorter than the newest
   // checkpoint.

@@ -18,7 +18,9 @@ struct Options {
 };
 
 // Opens, migrates to the newest schema, recovers what a crash left. FAILED_PRECONDITION when the schema is newer than
-// this program knows. `logger` must outlive the store.
+// this program knows, the file is another program's, a symbolic link, or on a file system without shared memory.
+// UNAVAILABLE / STORE_UNAVAILABLE, naming the file, when it cannot be used: truncated, damaged (up to 256 MiB every
+// page is looked at), locked, no permission. `logger` must outlive the store.
 absl::StatusOr<std::unique_ptr<Store>> Open(const Options& options, telemetry::Logger& logger);
 
 }  // namespace signet::store::sqlite
