@@ -27,10 +27,12 @@
 
 namespace signet::testing {
 
-// Members are the very objects that signetd wires; tests reach for them. The clock stands at 2026-01-01.
+// Members are the very objects that signetd wires; tests reach for them. The clock stands still, at 2026-01-01 if not
+// told otherwise.
 struct World {
-  explicit World(std::string cluster_name = "alpha", absl::Duration authority_lifetime = absl::Hours(24 * 3650))
-      : cluster(std::move(cluster_name)), lifetime(authority_lifetime), kek(random.Bytes(32)) {
+  explicit World(std::string cluster_name = "alpha", absl::Duration authority_lifetime = absl::Hours(24 * 3650),
+                 absl::Time start = absl::FromUnixSeconds(1767225600))
+      : cluster(std::move(cluster_name)), lifetime(authority_lifetime), clock(start), kek(random.Bytes(32)) {
     Start();
   }
 
@@ -82,7 +84,7 @@ struct World {
   std::string cluster;
   absl::Duration lifetime;
   TempDir dir;
-  base::FakeClock clock{absl::FromUnixSeconds(1767225600)};
+  base::FakeClock clock;
   base::SystemRandom random;
   std::string kek;
   std::unique_ptr<telemetry::Logger> logger = telemetry::MakeNullLogger();

@@ -19,6 +19,8 @@ using ::testing::HasSubstr;
 
 class IssuerTest : public ::testing::Test {
  protected:
+  IssuerTest() = default;
+  explicit IssuerTest(absl::Time now) : world_("alpha", absl::Hours(24 * 3650), now) {}
   Approval Node(const std::string& name) {
     return {store::Purpose::kSlurm,
             store::Profile::kNode,
@@ -49,14 +51,6 @@ class IssuerTest : public ::testing::Test {
     }));
     return row;
   }
-  // True when the shell says so; the certificate and its root lie in files.
-  bool Judge(const Issued& issued, const std::string& command) {
-    std::ofstream(world_.dir.File("leaf.pem")) << issued.chain_pem;
-    std::ofstream(world_.dir.File("root.pem")) << world_.Root().pem();
-    const std::string line = "cd " + world_.dir.File("") + " && " + command + " >judge.log 2>&1";
-    return std::system(line.c_str()) == 0;
-  }
-
   World world_;
   keys::PrivateKey key_ = Must(keys::PrivateKey::Generate(x509::KeyType::kEcP256));
 };
@@ -205,26 +199,43 @@ TEST(IssuerUnderAShortAuthority, ALeafNeverOutlivesItsIssuer) {
   EXPECT_EQ(prepared.row().not_after, world.Root().not_after());
 }
 
-TEST_F(IssuerTest, IndependentJudgesAcceptEveryProfile) {
-  const std::string at = "-attime 1767225600";
-  for (const x509::KeyType type : {x509::KeyType::kEcP256, x509::KeyType::kEcP384, x509::KeyType::kRsa}) {
-    const keys::PrivateKey key = Must(keys::PrivateKey::Generate(type));
-    Approval service{store::Purpose::kSlurm,
-                     store::Profile::kService,
-                     policy::ServiceProfile(),
-                     {"slurmctld", {"slurmctld"}, {}},
-                     key.public_key(),
-                     "slurmctld",
-                     "",
-                     0};
-    const Issued issued = Issue(service);
-    EXPECT_TRUE(Judge(issued, "openssl verify -x509_strict -purpose sslserver -CAfile root.pem " + at + " leaf.pem"));
-    EXPECT_TRUE(Judge(issued, "openssl verify -x509_strict -purpose sslclient -CAfile root.pem " + at + " leaf.pem"));
-    EXPECT_TRUE(Judge(issued, "openssl verify -verify_hostname slurmctld -CAfile root.pem " + at + " leaf.pem"));
-    EXPECT_FALSE(Judge(issued, "openssl verify -verify_hostname n1 -CAfile root.pem " + at + " leaf.pem"));
-    EXPECT_TRUE(Judge(
-        issued, "certtool --verify --attime '2026-01-01 00:00:00' --load-ca-certificate root.pem --infile leaf.pem"));
+// Other programs judge by the machine's clock, so that this world has its time.
+class JudgedTest : public IssuerTest {
+ protected:
+  JudgedTest() : IssuerTest(absl::Now()) {}
+  // True when the command succeeds beside the files leaf.pem and root.pem.
+  bool Judge(const std::string& command) {
+    const std::string line = "cd " + world_.dir.File("") + " && " + command + " >judge.log 2>&1";
+    return std::system(line.c_str()) == 0;
   }
+  void ExpectAccepted(const Approval& approval) {
+    std::ofstream(world_.dir.File("leaf.pem")) << Issue(approval).chain_pem;
+    std::ofstream(world_.dir.File("root.pem")) << world_.Root(approval.purpose).pem();
+    for (const char* judge : {"openssl verify -x509_strict -purpose sslserver -CAfile root.pem leaf.pem",
+                              "openssl verify -x509_strict -purpose sslclient -CAfile root.pem leaf.pem",
+                              "certtool --verify --load-ca-certificate root.pem --infile leaf.pem"}) {
+      EXPECT_TRUE(Judge(judge)) << approval.profile.name << ": " << judge;
+    }
+  }
+};
+
+TEST_F(JudgedTest, OpensslAndGnutlsAcceptEveryProfileInBothDirections) {
+  ExpectAccepted(Node("n1"));
+  Approval client = Node("jane");
+  client.purpose = store::Purpose::kControl;
+  client.profile_id = store::Profile::kControl;
+  client.profile = policy::ControlProfile();
+  client.names = {"jane", {}, {"signet://alpha/admin/jane"}};
+  ExpectAccepted(client);
+  for (const x509::KeyType type : {x509::KeyType::kEcP256, x509::KeyType::kEcP384, x509::KeyType::kRsa}) {
+    Approval service = Node("slurmctld");
+    service.key = Must(keys::PrivateKey::Generate(type)).public_key();
+    service.profile_id = store::Profile::kService;
+    service.profile = policy::ServiceProfile();
+    ExpectAccepted(service);
+  }
+  EXPECT_TRUE(Judge("openssl verify -verify_hostname slurmctld -CAfile root.pem leaf.pem"));
+  EXPECT_FALSE(Judge("openssl verify -verify_hostname n1 -CAfile root.pem leaf.pem"));
 }
 
 TEST_F(IssuerTest, ALeafCannotActAsACa) {
