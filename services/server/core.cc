@@ -1,0 +1,45 @@
+#include "services/server/core.h"
+
+#include <utility>
+
+#include "services/base/status_macros.h"
+#include "services/keys/sealed/sealed_custody.h"
+#include "services/server/first_start.h"
+#include "services/store/sqlite/sqlite_store.h"
+
+namespace signet::server {
+
+absl::StatusOr<std::unique_ptr<Core>> Core::Open(const Config& config, const Surroundings& around) {
+  SIGNET_ASSIGN_OR_RETURN(files::FileLock lock, LockDataDir(config));
+  auto core = std::unique_ptr<Core>(new Core(std::move(lock)));
+  SIGNET_ASSIGN_OR_RETURN(KeyEncryptionKey kek, ReadOrCreateKek(config, around.random));
+  const bool kek_created = kek.created;
+  SIGNET_ASSIGN_OR_RETURN(core->store, store::sqlite::Open({.path = DatabasePath(config)}, around.logger));
+  SIGNET_ASSIGN_OR_RETURN(core->custody, keys::sealed::SealedCustody::Create(std::move(kek.bytes), around.random));
+  SIGNET_ASSIGN_OR_RETURN(
+      const authority::Created created,
+      authority::EnsureFirstAuthorities({config.cluster, config.authority_subject, config.authority_lifetime},
+                                        *core->store, *core->custody, around.clock, around.random, around.logger));
+  core->notice = FirstStartNotice(config, kek_created, created);
+  if (kek_created) around.logger.Warning("kek.created", {{"path", config.kek_file}, {"next", "back it up"}});
+  if (created.anything) {
+    around.logger.Info("authorities.created", {{"slurm", created.slurm_authority_id},
+                                               {"control", created.control_authority_id},
+                                               {"bundle_pin", created.bundle_pin_hex}});
+  }
+  SIGNET_ASSIGN_OR_RETURN(core->authorities, authority::Authorities::Open(*core->store, *core->custody, around.clock));
+  SIGNET_ASSIGN_OR_RETURN(std::shared_ptr<const keys::Signer> audit_key,
+                          authority::OpenKey(*core->store, *core->custody, "audit"));
+  core->audit = std::make_unique<audit::AuditLog>(config.cluster, std::move(audit_key), around.clock, around.logger);
+  SIGNET_ASSIGN_OR_RETURN(core->issuer, issuance::Issuer::Create(*core->authorities, *core->store, around.clock,
+                                                                 around.random, around.logger));
+  core->named_certificates = std::make_unique<issuance::NamedCertificates>(
+      config.cluster, *core->issuer, *core->audit, *core->store, config.service_profile, policy::ControlProfile());
+  core->gatekeeper = std::make_unique<enrollment::Gatekeeper>(config.cluster, around.clock);
+  core->node_certificates = std::make_unique<enrollment::NodeCertificates>(
+      *core->gatekeeper, *core->issuer, *core->audit, *core->store, config.node_profile);
+  core->tokens = std::make_unique<enrollment::Tokens>(*core->audit, *core->store, around.clock);
+  return core;
+}
+
+}  // namespace signet::server

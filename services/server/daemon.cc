@@ -1,0 +1,160 @@
+#include "services/server/daemon.h"
+
+#include <thread>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "services/base/status_macros.h"
+#include "services/files/file.h"
+
+namespace signet::server {
+namespace {
+
+absl::Status AnswersOf(const store::Store& store) {
+  return store.Read([](const store::Tables& tables) { return tables.bundles().Newest().status(); });
+}
+
+}  // namespace
+
+std::string Version() { return SIGNET_VERSION; }
+
+Daemon::Daemon(const Config& config, const Surroundings& around, std::unique_ptr<Core> core)
+    : config_(config),
+      around_(around),
+      core_(std::move(core)),
+      callers_(config.cluster, *core_->authorities, around.clock),
+      calls_({callers_, access_, *core_->audit, *core_->store, around.clock, around.random, around.logger, metrics_},
+             config.limits),
+      engines_{config.cluster,
+               Version(),
+               *core_->node_certificates,
+               *core_->tokens,
+               *core_->named_certificates,
+               *core_->authorities,
+               *core_->audit,
+               *core_->store,
+               around.clock,
+               metrics_},
+      quota_("signetd") {
+  quota_.SetMaxThreads(rpc::ThreadQuota(config.limits));
+}
+
+Daemon::~Daemon() { Drain(); }
+
+absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const Config& config, const Surroundings& around) {
+  SIGNET_ASSIGN_OR_RETURN(std::unique_ptr<Core> core, Core::Open(config, around));
+  auto daemon = std::unique_ptr<Daemon>(new Daemon(config, around, std::move(core)));
+  SIGNET_RETURN_IF_ERROR(daemon->Listen());
+  daemon->Tick();
+  return daemon;
+}
+
+absl::Status Daemon::Listen() {
+  metrics_.SetVersion(Version());
+  if (config_.metrics_address != "off") SIGNET_RETURN_IF_ERROR(metrics_.Serve(config_.metrics_address));
+  SIGNET_RETURN_IF_ERROR(ListenOnSocket(config_.admin, rpc::Listener::kAdminSocket));
+  SIGNET_RETURN_IF_ERROR(ListenOnSocket(config_.controller, rpc::Listener::kControllerSocket));
+  if (config_.grpc.address.empty()) return absl::OkStatus();
+  SIGNET_ASSIGN_OR_RETURN(identity_, ListenerIdentity::Create(config_.grpc.names, *core_->named_certificates,
+                                                              *core_->authorities, around_.clock, around_.random));
+  SIGNET_ASSIGN_OR_RETURN(std::unique_ptr<rpc::EdgeServer> server,
+                          rpc::EdgeServer::Start(config_.grpc.address, rpc::Listener::kNetwork,
+                                                 identity_->credentials(), quota_, config_.limits, calls_, engines_));
+  around_.logger.Info("listening", {{"address", config_.grpc.address}, {"port", absl::StrCat(server->port())}});
+  servers_.push_back(std::move(server));
+  return absl::OkStatus();
+}
+
+absl::Status Daemon::ListenOnSocket(const SocketListener& socket, rpc::Listener listener) {
+  SIGNET_RETURN_IF_ERROR(PrepareSocketPath(socket));
+  {
+    const SocketUmask umask;
+    SIGNET_ASSIGN_OR_RETURN(
+        std::unique_ptr<rpc::EdgeServer> server,
+        rpc::EdgeServer::Start(absl::StrCat("unix:", socket.path), listener, grpc::InsecureServerCredentials(), quota_,
+                               config_.limits, calls_, engines_));
+    servers_.push_back(std::move(server));
+    bound_sockets_.push_back(socket.path);
+  }
+  bool owner_only = false;
+  SIGNET_RETURN_IF_ERROR(OpenSocketTo(socket, &owner_only));
+  if (owner_only) {
+    around_.logger.Warning("socket.owner_only", {{"socket", socket.path},
+                                                 {"message", absl::StrCat("there is no group ", socket.group)},
+                                                 {"next", "set the socket's group in signetd.yaml"}});
+  }
+  around_.logger.Info("listening", {{"address", socket.path}});
+  return absl::OkStatus();
+}
+
+void Daemon::Tick() {
+  const absl::Time now = around_.clock.Now();
+  if (now >= next_health_) {
+    next_health_ = now + absl::Seconds(5);
+    CheckHealth();
+  }
+  if (now < next_minute_) return;
+  next_minute_ = now + absl::Minutes(1);
+  calls_.Summarise();
+  RenewListener();
+}
+
+void Daemon::CheckHealth() {
+  const absl::Status answers = AnswersOf(*core_->store);
+  if (answers.ok() != serving_ || !answers.ok()) {
+    around_.logger.Write(answers.ok() ? telemetry::Level::kInfo : telemetry::Level::kError,
+                         answers.ok() ? "serving" : "not_serving", {{"message", std::string(answers.message())}});
+  }
+  serving_ = answers.ok();
+  for (const auto& server : servers_) server->SetServing(serving_);
+}
+
+void Daemon::RenewListener() {
+  if (identity_ == nullptr) return;
+  const absl::StatusOr<bool> renewed = identity_->RenewIfDue();
+  if (!renewed.ok()) {
+    around_.logger.Error("listener.renewal_failed", {{"message", std::string(renewed.status().message())}});
+  } else if (*renewed) {
+    around_.logger.Info("listener.renewed", {{"next_at", absl::FormatTime(identity_->renew_at())}});
+  }
+}
+
+void Daemon::Reload(const Config& wanted) {
+  around_.logger.SetLevel(wanted.log_level);
+  calls_.SetLimits(wanted.limits);
+  quota_.SetMaxThreads(rpc::ThreadQuota(wanted.limits));
+  for (const std::string& key : KeysThatNeedARestart(config_, wanted)) {
+    around_.logger.Warning("reload.needs_restart", {{"key", key}, {"message", absl::StrCat("needs a restart: ", key)}});
+  }
+  config_.log_level = wanted.log_level;
+  config_.limits.max_concurrent_calls = wanted.limits.max_concurrent_calls;
+  around_.logger.Info("reloaded");
+}
+
+void Daemon::Drain() {
+  if (servers_.empty()) return;
+  for (const auto& server : servers_) server->SetServing(false);
+  std::vector<std::thread> ends;
+  for (const auto& server : servers_) ends.emplace_back([&server] { server->Shutdown(kDrain); });
+  for (std::thread& end : ends) end.join();
+  servers_.clear();
+  calls_.Summarise();
+  const absl::Status checkpoint =
+      core_->store->Write([this](store::Tables& tables) { return core_->audit->Checkpoint(tables); });
+  if (!checkpoint.ok()) {
+    around_.logger.Error("audit.checkpoint_failed", {{"message", std::string(checkpoint.message())}});
+  }
+  for (const std::string& path : bound_sockets_) {
+    if (const absl::Status removed = files::Remove(path); !removed.ok()) {
+      around_.logger.Warning("socket.left", {{"socket", path}, {"message", std::string(removed.message())}});
+    }
+  }
+  around_.logger.Info("stopped");
+}
+
+int Daemon::network_port() const {
+  return config_.grpc.address.empty() || servers_.empty() ? 0 : servers_.back()->port();
+}
+
+}  // namespace signet::server
