@@ -1,0 +1,210 @@
+#include "adapters/slurm/enrolment.h"
+
+#include <gtest/gtest.h>
+
+#include "services/base/reason.h"
+#include "services/evidence/statement.h"
+#include "services/files/file.h"
+#include "services/x509/certificate_request.h"
+#include "tests/adapters/slurm/scratch.h"
+
+namespace signet::slurm {
+namespace {
+
+class EnrolmentTest : public testing::Test {
+ protected:
+  static evidence::Statement Decode(const std::string& bytes) {
+    const auto parsed = evidence::SignedStatement::Parse(bytes);
+    EXPECT_TRUE(parsed.ok()) << parsed.status();
+    return parsed->statement();
+  }
+  evidence::Statement Token(const std::string& name = "n1") {
+    const auto token = enrolment_.NodeToken(name);
+    EXPECT_TRUE(token.ok()) << token.status();
+    return Decode(*evidence::DecodeScriptToken(*token));
+  }
+  x509::CertificateRequest Csr(const std::string& name = "n1") {
+    const auto pem = enrolment_.Csr(name);
+    EXPECT_TRUE(pem.ok()) << pem.status();
+    return *x509::CertificateRequest::FromPem(*pem);
+  }
+  evidence::Statement Renewal(const std::string& name = "n1") { return Decode(*Csr(name).statement()); }
+  keys::PrivateKey Key(const std::string& name = "n1") {
+    const auto pem = enrolment_.CertKey(name);
+    EXPECT_TRUE(pem.ok()) << pem.status();
+    return *keys::PrivateKey::FromPem(*pem);
+  }
+
+  const Scratch scratch_;
+  Config config_ = ConfigIn(scratch_);
+  Host host_ = HostNamed("host1");
+  base::FakeClock clock_{absl::Now()};
+  const Deadline deadline_{absl::Seconds(60)};
+  Enrolment enrolment_{config_, host_, clock_, deadline_};
+};
+
+TEST_F(EnrolmentTest, TokenCsrAndKeyBelongTogether) {
+  const evidence::Statement token = Token();
+  const x509::CertificateRequest csr = Csr();
+  EXPECT_EQ(Decode(*csr.statement()).seq, token.seq);
+  EXPECT_EQ(csr.common_name(), "n1");
+  EXPECT_EQ(csr.public_key().spki_sha256(), token.csr_spki_sha256);
+  EXPECT_TRUE(Key().public_key() == csr.public_key());
+  EXPECT_EQ(token.cluster, "alpha");
+  EXPECT_EQ(token.daemon, "slurmd");
+  EXPECT_EQ(token.token_id, FindToken(config_, "n1", "slurmd").token->id);
+}
+
+TEST_F(EnrolmentTest, RetriesRepeatTheRequestUntilItsKeyIsPrinted) {
+  const auto first = Csr();
+  clock_.Advance(absl::Hours(1));
+  EXPECT_TRUE(Csr().public_key() == first.public_key());
+  EXPECT_EQ(Renewal().seq, Decode(*first.statement()).seq);
+  Key();
+  EXPECT_FALSE(Csr().public_key() == first.public_key());
+}
+
+TEST_F(EnrolmentTest, AKeyIsPrintedAgainAfterAKill) {
+  const auto csr = Csr();
+  EXPECT_TRUE(Key().public_key() == csr.public_key());
+  EXPECT_TRUE(Key().public_key() == csr.public_key());
+}
+
+TEST_F(EnrolmentTest, NoKeyWithoutARequest) {
+  EXPECT_TRUE(absl::IsFailedPrecondition(enrolment_.CertKey("n1").status()));
+}
+
+TEST_F(EnrolmentTest, AnAgeingStatementIsRemadeForTheSameKey) {
+  const auto old = Csr();
+  clock_.Advance(absl::Hours(6 * 24 + 1));
+  const auto remade = Csr();
+  EXPECT_GT(Decode(*remade.statement()).seq, Decode(*old.statement()).seq);
+  EXPECT_TRUE(remade.public_key() == old.public_key()) << "the daemon may hold a CSR of the old key";
+}
+
+TEST_F(EnrolmentTest, AStatementFromTheFutureIsRemade) {
+  const evidence::Statement old = Renewal();
+  clock_.Advance(-absl::Hours(2));
+  const evidence::Statement remade = Renewal();
+  EXPECT_EQ(remade.seq, old.seq + 1);
+  EXPECT_LT(remade.issued_at, old.issued_at);
+}
+
+TEST_F(EnrolmentTest, ANewTokenIsUsedAtOnce) {
+  const evidence::Statement old = Token();
+  WriteToken(scratch_ / "n1.token", "n1", "slurmd");
+  const evidence::Statement remade = Token();
+  EXPECT_NE(remade.token_id, old.token_id);
+  EXPECT_GT(remade.seq, old.seq);
+  EXPECT_EQ(remade.key_id, old.key_id);
+}
+
+TEST_F(EnrolmentTest, RenewsWithoutATokenFile) {
+  Csr();
+  Key();
+  ASSERT_EQ(unlink((scratch_ / "n1.token").c_str()), 0);
+  const evidence::Statement renewal = Renewal();
+  EXPECT_EQ(renewal.token_id, "");
+  EXPECT_EQ(renewal.cluster, "alpha") << "remembered from the last request";
+}
+
+TEST_F(EnrolmentTest, NamesTheFilesItTriedWhenThereIsNoEvidence) {
+  const auto refused = enrolment_.NodeToken("n9");
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(base::ReasonOf(refused.status()), base::kEvidenceMissing);
+  const std::string line = ErrorLine("get-node-token", refused.status());
+  EXPECT_NE(line.find(scratch_ / "n9.token"), std::string::npos);
+  EXPECT_NE(line.find("signetctl token create n9"), std::string::npos);
+  EXPECT_FALSE(files::Exists(scratch_ / "state")) << "a garbled name leaves nothing behind";
+}
+
+TEST_F(EnrolmentTest, AnEmptyOrGarbledNameMeansTheOnlyNodeThatEnrolled) {
+  Csr();
+  for (const std::string& name : {std::string(), std::string("\x01\xff"), std::string("n1 "), std::string("../n1")}) {
+    EXPECT_EQ(*enrolment_.NodeFor(name), "n1");
+  }
+}
+
+TEST_F(EnrolmentTest, AnEmptyNameMeansTheHostWhenNothingOrTwoEnrolled) {
+  EXPECT_EQ(*enrolment_.NodeFor(""), "host1");
+  WriteToken(scratch_ / "n2.token", "n2", "slurmd");
+  Csr("n1");
+  Csr("n2");
+  EXPECT_EQ(*enrolment_.NodeFor(""), "host1");
+  host_.name = "";
+  EXPECT_FALSE(enrolment_.NodeFor("").ok());
+}
+
+TEST_F(EnrolmentTest, AValidUnknownNameIsANewEnrolment) {
+  Csr("n1");
+  EXPECT_FALSE(enrolment_.Csr("n2").ok());
+}
+
+TEST_F(EnrolmentTest, TwoDaemonsOfTwoUsersKeepSeparateState) {
+  const evidence::Statement slurmd = Token();
+  WriteToken(scratch_ / "token", "n1", "sackd");
+  Host other = host_;
+  other.daemon = "sackd";
+  // A process can make directories for its own user alone, so the second user gets a second state_dir.
+  Config other_config = config_;
+  other_config.state_dir = scratch_ / "other";
+  const auto token = Enrolment(other_config, other, clock_, deadline_).NodeToken("n1");
+  ASSERT_TRUE(token.ok()) << token.status();
+  const evidence::Statement sackd = Decode(*evidence::DecodeScriptToken(*token));
+  EXPECT_EQ(sackd.daemon, "sackd");
+  EXPECT_NE(sackd.key_id, slurmd.key_id);
+  EXPECT_NE(sackd.token_id, slurmd.token_id);
+}
+
+TEST_F(EnrolmentTest, ACloneAsksWithANewIdentity) {
+  const evidence::Statement original = Renewal();
+  host_.machine_id_sha256 = x509::Sha256("machine two");
+  const evidence::Statement clone = Renewal();
+  EXPECT_NE(clone.key_id, original.key_id);
+  EXPECT_NE(clone.csr_spki_sha256, original.csr_spki_sha256);
+}
+
+TEST_F(EnrolmentTest, ReportsTheBundleOnDisk) {
+  EXPECT_EQ(Renewal().bundle_on_disk.sha256, "");
+  WriteFile(config_.ca_cert_file, "not even a certificate");
+  EXPECT_EQ(Renewal().bundle_on_disk.sha256, x509::Sha256("not even a certificate"));
+}
+
+TEST_F(EnrolmentTest, ReportsALoadedBundleOnlyAfterARenewalByTheSameProcess) {
+  WriteFile(config_.ca_cert_file, "bundle one");
+  Token();
+  Csr();
+  Key();
+  EXPECT_FALSE(Renewal().loaded_seen_at_renewal) << "slurmd read its file before it enrolled";
+  Key();
+  const evidence::Statement second = Renewal();
+  EXPECT_TRUE(second.loaded_seen_at_renewal);
+  EXPECT_EQ(second.bundle_loaded.sha256, x509::Sha256("bundle one"));
+}
+
+TEST_F(EnrolmentTest, ReportsNoLoadedBundleAfterARestartOrAChange) {
+  WriteFile(config_.ca_cert_file, "bundle one");
+  Renewal();
+  Key();
+  host_.parent = "100 6000";
+  EXPECT_FALSE(Renewal().loaded_seen_at_renewal) << "the same pid, another process";
+  Key();
+  WriteFile(config_.ca_cert_file, "bundle two");
+  EXPECT_FALSE(Renewal().loaded_seen_at_renewal);
+  Key();
+  EXPECT_TRUE(Renewal().loaded_seen_at_renewal);
+  host_.boot_id = "99999999-2222-3333-4444-555555555555";
+  EXPECT_FALSE(Renewal().loaded_seen_at_renewal);
+}
+
+TEST_F(EnrolmentTest, ABundleReplacedDuringAnEnrolmentIsNoRenewal) {
+  WriteFile(config_.ca_cert_file, "bundle one");
+  Token();
+  WriteFile(config_.ca_cert_file, "bundle two");
+  Csr();
+  Key();
+  EXPECT_FALSE(Renewal().loaded_seen_at_renewal);
+}
+
+}  // namespace
+}  // namespace signet::slurm
