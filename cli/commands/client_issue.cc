@@ -1,0 +1,117 @@
+#include <algorithm>
+#include <map>
+#include <memory>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "cli/commands/command.h"
+#include "cli/issued.h"
+#include "cli/staged_files.h"
+#include "cli/table.h"
+#include "google/protobuf/struct.pb.h"
+#include "services/base/reason.h"
+#include "services/base/status_macros.h"
+#include "services/files/file.h"
+#include "services/keys/private_key.h"
+#include "services/keys/request_signing.h"
+#include "signet/v1/cert_authority.grpc.pb.h"
+
+namespace signet::cli {
+namespace {
+
+struct Options {
+  std::string name;
+  std::string role;
+  std::string out_dir;
+  bool force = false;
+};
+
+const std::map<std::string, v1::Role>& Roles() {
+  static const auto& roles = *new std::map<std::string, v1::Role>{{"controller", v1::ROLE_CONTROLLER},
+                                                                  {"admin", v1::ROLE_ADMIN},
+                                                                  {"auditor", v1::ROLE_AUDITOR},
+                                                                  {"observer", v1::ROLE_OBSERVER},
+                                                                  {"provisioner", v1::ROLE_PROVISIONER}};
+  return roles;
+}
+
+// The lines for signet-slurm.yaml, with the paths where the files usually end up.
+constexpr char kYamlLines[] =
+    "tls: {cert: /etc/signet/control.pem, key: /etc/signet/control.key, ca: /etc/signet/control_ca.pem}\n";
+
+// signet://<cluster>/<role>/<name>: the server reads its caller's rights from there.
+bool GrantsRole(const x509::Certificate& leaf, const Options& options) {
+  const std::vector<std::string> uris = leaf.uris();
+  return uris.size() == 1 && absl::StartsWith(uris[0], "signet://") &&
+         absl::EndsWith(uris[0], absl::StrCat("/", options.role, "/", options.name));
+}
+
+absl::Status WriteFiles(const Options& options, const keys::PrivateKey& key, const std::vector<x509::Certificate>& chain,
+                        const std::vector<x509::Certificate>& anchors) {
+  SIGNET_ASSIGN_OR_RETURN(const base::SecretBytes key_pem, key.ToPem());
+  if (!files::Exists(options.out_dir)) SIGNET_RETURN_IF_ERROR(files::MakeDirectories(options.out_dir, 0700));
+  StagedFiles staged;
+  SIGNET_RETURN_IF_ERROR(staged.Add(options.out_dir + "/control_ca.pem", RenderChainFile(anchors), {.mode = 0644}));
+  SIGNET_RETURN_IF_ERROR(staged.Add(options.out_dir + "/control.key", key_pem.ExposeSecret(), {.mode = 0600}));
+  SIGNET_RETURN_IF_ERROR(staged.Add(options.out_dir + "/control.pem", RenderChainFile(chain), {.mode = 0644}));
+  return staged.Commit();
+}
+
+absl::Status Issue(Session& session, const Options& options) {
+  const std::string cert_path = options.out_dir + "/control.pem";
+  const bool exists = files::Exists(cert_path) || files::Exists(options.out_dir + "/control.key");
+  if (exists && !options.force) {
+    return base::Refusal(absl::StatusCode::kAlreadyExists, base::kAlreadyExists, absl::StrCat(cert_path, " or its key exists"),
+                         "add --force to replace it, or name another --out-dir");
+  }
+  if (session.options().dry_run) {
+    session.Note(absl::StrCat("dry run: would ask for a certificate of ", options.name, " with role ", options.role, " and write ", cert_path));
+    return absl::OkStatus();
+  }
+  SIGNET_ASSIGN_OR_RETURN(const keys::PrivateKey key, keys::PrivateKey::Generate(x509::KeyType::kEcP256));
+  v1::IssueClientCertificateRequest request;
+  request.set_name(options.name);
+  request.set_role(Roles().at(options.role));
+  SIGNET_ASSIGN_OR_RETURN(*request.mutable_csr_pem(), keys::SignRequestPem(key, options.name, ""));
+  SIGNET_ASSIGN_OR_RETURN(const v1::IssueClientCertificateResponse response,
+                          session.Call(&v1::CertAuthority::Stub::IssueClientCertificate, request));
+  SIGNET_ASSIGN_OR_RETURN(const std::vector<x509::Certificate> anchors, x509::Certificate::ListFromPem(response.control_ca_pem()));
+  SIGNET_ASSIGN_OR_RETURN(
+      const std::vector<x509::Certificate> chain,
+      JudgeIssued(response.certificate_chain_pem(), {.key = key.public_key(), .name = options.name, .anchors = anchors}, session.Now()));
+  if (!GrantsRole(chain.front(), options)) {
+    return base::Refusal(absl::StatusCode::kFailedPrecondition, base::kInternal,
+                         "signetd answered with a certificate for another role or name; nothing was written", "signetctl audit tail");
+  }
+  SIGNET_RETURN_IF_ERROR(WriteFiles(options, key, chain, anchors));
+  google::protobuf::Struct document;
+  auto& fields = *document.mutable_fields();
+  fields["name"].set_string_value(options.name);
+  fields["role"].set_string_value(options.role);
+  fields["serial"].set_string_value(chain.front().serial());
+  fields["expires_at"].set_string_value(absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", chain.front().not_after(), absl::UTCTimeZone()));
+  fields["directory"].set_string_value(options.out_dir);
+  const auto text = [&](bool) {
+    return absl::StrCat("# control.pem, control.key and control_ca.pem are in ", options.out_dir, "; the certificate ends ",
+                        RelativeTime(chain.front().not_after(), session.Now()),
+                        ".\n# Copy them to /etc/signet on the host and add to /etc/signet/signet-slurm.yaml:\n", kYamlLines);
+  };
+  return session.Print({.text = text, .message = &document, .names = {chain.front().serial()}});
+}
+
+}  // namespace
+
+Action DeclareClientIssue(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  std::vector<std::string> roles;
+  for (const auto& [name, role] : Roles()) roles.push_back(name);
+  app.add_option("name", options->name, "stands in the certificate and in the audit log")->required();
+  app.add_option("--role", options->role, "what it may do: controller, observer, provisioner, auditor or admin")
+      ->required()
+      ->check(CLI::IsMember(roles));
+  app.add_option("--out-dir", options->out_dir, "gets control.pem, control.key (0600) and control_ca.pem")->required();
+  app.add_flag("--force", options->force, "replace files that exist");
+  return [options](Session& session) { return Issue(session, *options); };
+}
+
+}  // namespace signet::cli

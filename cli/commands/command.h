@@ -1,0 +1,56 @@
+// The table of commands: parsing, help and completion are made from it.
+#ifndef SIGNET_CLI_COMMANDS_COMMAND_H_
+#define SIGNET_CLI_COMMANDS_COMMAND_H_
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "CLI/CLI.hpp"
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "cli/session.h"
+
+namespace signet::cli {
+
+// What a command does once its arguments are known.
+using Action = std::function<absl::Status(Session&)>;
+
+// One command.
+struct Command {
+  const char* group;    // "token"; empty for a command of its own
+  const char* name;     // "create"
+  const char* summary;  // one line
+  const char* example;  // shown by --help
+  // Adds the command's own options to `app`; what it returns runs after parsing.
+  Action (*declare)(CLI::App& app);
+};
+
+const std::vector<Command>& Commands();
+
+// An option that takes "90d", "12h", "30s"; a usage error names the units.
+void AddDuration(CLI::App& app, const std::string& name, absl::Duration* target, const std::string& help);
+
+Action DeclareStatus(CLI::App& app);
+Action DeclareTokenCreate(CLI::App& app);
+Action DeclareTokenImport(CLI::App& app);
+Action DeclareTokenList(CLI::App& app);
+Action DeclareTokenRevoke(CLI::App& app);
+Action DeclareNodeList(CLI::App& app);
+Action DeclareNodeShow(CLI::App& app);
+Action DeclareCertList(CLI::App& app);
+Action DeclareCertShow(CLI::App& app);
+Action DeclareAuthorityList(CLI::App& app);
+Action DeclareServiceIssue(CLI::App& app);
+Action DeclareClientIssue(CLI::App& app);
+Action DeclareBundleShow(CLI::App& app);
+Action DeclareBundleWrite(CLI::App& app);
+Action DeclareBundleVerify(CLI::App& app);
+Action DeclareSlurmConfPrint(CLI::App& app);
+Action DeclareAuditTail(CLI::App& app);
+Action DeclareAuditVerify(CLI::App& app);
+Action DeclareCompletionBash(CLI::App& app);
+
+}  // namespace signet::cli
+
+#endif  // SIGNET_CLI_COMMANDS_COMMAND_H_

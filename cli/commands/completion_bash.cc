@@ -1,0 +1,13 @@
+#include "cli/commands/command.h"
+#include "cli/run.h"
+
+namespace signet::cli {
+
+Action DeclareCompletionBash(CLI::App&) {
+  return [](Session& session) -> absl::Status {
+    session.out() << BashCompletion();
+    return absl::OkStatus();
+  };
+}
+
+}  // namespace signet::cli

@@ -1,0 +1,59 @@
+#include "cli/session.h"
+
+#include <optional>
+
+#include "absl/strings/str_cat.h"
+#include "cli/failure.h"
+#include "cli/structured.h"
+#include "services/base/reason.h"
+#include "services/base/status_macros.h"
+
+namespace signet::cli {
+
+absl::StatusOr<std::shared_ptr<grpc::Channel>> Session::Channel() {
+  if (channel_ != nullptr) return channel_;
+  const clients::TlsFiles& tls = options_.tls;
+  std::optional<clients::TlsFiles> files;
+  if (!tls.cert.empty() || !tls.key.empty() || !tls.ca.empty()) files = tls;
+  absl::StatusOr<std::shared_ptr<grpc::Channel>> channel = clients::Connect(options_.server, files);
+  if (!channel.ok()) {
+    // Nothing was asked yet: the command line or the files it names are at fault.
+    return UsageError(channel.status().message(), base::NextOf(channel.status()));
+  }
+  channel_ = *std::move(channel);
+  return channel_;
+}
+
+absl::Status Session::Print(const View& view) {
+  switch (options_.format) {
+    case OutputFormat::kTable:
+    case OutputFormat::kWide:
+      out() << view.text(options_.format == OutputFormat::kWide);
+      break;
+    case OutputFormat::kJson: {
+      SIGNET_ASSIGN_OR_RETURN(const std::string json, ToJson(*view.message));
+      out() << json;
+      break;
+    }
+    case OutputFormat::kYaml: {
+      SIGNET_ASSIGN_OR_RETURN(const std::string yaml, ToYaml(*view.message));
+      out() << yaml;
+      break;
+    }
+    case OutputFormat::kName:
+      for (const std::string& name : view.names) out() << Printable(name) << "\n";
+      break;
+  }
+  out().flush();
+  if (!out().good()) return absl::DataLossError("standard output cannot be written");
+  return absl::OkStatus();
+}
+
+void Session::Note(absl::string_view line) { surroundings_.err << "signetctl: " << Printable(line) << "\n"; }
+
+void Session::Progress(absl::string_view what, std::size_t done, std::size_t total) {
+  if (total <= 1000 && !surroundings_.err_is_terminal) return;
+  Note(absl::StrCat(what, ": ", done, " of ", total));
+}
+
+}  // namespace signet::cli

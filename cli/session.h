@@ -1,0 +1,93 @@
+// One invocation of signetctl: where it speaks to, how it answers.
+#ifndef SIGNET_CLI_SESSION_H_
+#define SIGNET_CLI_SESSION_H_
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "clients/connection.h"
+#include "google/protobuf/message.h"
+#include "services/base/clock.h"
+
+namespace signet::cli {
+
+// What the process gives a command; tests give their own.
+struct Surroundings {
+  std::ostream& out;
+  std::ostream& err;
+  const base::Clock& clock;
+  std::string server;          // $SIGNET_SERVER; empty: the default socket
+  std::string tls_dir;         // $SIGNET_TLS_DIR: control.pem, control.key, control_ca.pem
+  bool err_is_terminal = false;
+  std::function<void(absl::Duration)> sleep = absl::SleepFor;
+};
+
+enum class OutputFormat { kTable, kWide, kJson, kYaml, kName };
+
+// Options that every command takes.
+struct GlobalOptions {
+  std::string server;
+  clients::TlsFiles tls;
+  OutputFormat format = OutputFormat::kTable;
+  absl::Duration timeout = absl::Seconds(10);
+  bool yes = false;
+  bool dry_run = false;
+};
+
+// One answer in every form in which it can be asked for.
+struct View {
+  std::function<std::string(bool wide)> text;       // for people, with its final newline
+  const google::protobuf::Message* message = nullptr;  // json and yaml
+  std::vector<std::string> names;                    // -o name: one identifier a line
+};
+
+// Calls signetd and prints. Not thread-safe.
+class Session {
+ public:
+  Session(Surroundings surroundings, const GlobalOptions& options) : surroundings_(std::move(surroundings)), options_(options) {}
+
+  // Calls one method of a generated Stub with the global deadline. Errors are the server's own (see clients::FromGrpc); a server that
+  // cannot be addressed at all is a usage error.
+  template <typename Stub, typename Request, typename Response>
+  absl::StatusOr<Response> Call(grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
+                                const Request& request) {
+    absl::StatusOr<std::shared_ptr<grpc::Channel>> channel = Channel();
+    if (!channel.ok()) return channel.status();
+    Stub stub(*channel);
+    const std::unique_ptr<grpc::ClientContext> context = clients::MakeContext(options_.timeout);
+    Response response;
+    const grpc::Status status = (stub.*method)(context.get(), request, &response);
+    if (!status.ok()) return clients::FromGrpc(status, options_.server);
+    return response;
+  }
+
+  absl::Status Print(const View& view);
+  // A line on stderr: what happened beside the answer.
+  void Note(absl::string_view line);
+  // A line on stderr that says how far a long command is; only where somebody watches or `total` is over 1000.
+  void Progress(absl::string_view what, std::size_t done, std::size_t total);
+
+  absl::Time Now() const { return surroundings_.clock.Now(); }
+  void Sleep(absl::Duration duration) { surroundings_.sleep(duration); }
+  std::ostream& out() { return surroundings_.out; }
+  const GlobalOptions& options() const { return options_; }
+
+ private:
+  absl::StatusOr<std::shared_ptr<grpc::Channel>> Channel();
+
+  Surroundings surroundings_;
+  const GlobalOptions& options_;
+  std::shared_ptr<grpc::Channel> channel_;
+};
+
+}  // namespace signet::cli
+
+#endif  // SIGNET_CLI_SESSION_H_
