@@ -28,10 +28,10 @@ class CheckAnswerTest : public testing::Test {
 };
 
 TEST_F(CheckAnswerTest, PassesTheRightCertificate) {
-  const auto pem = Check(Leaf());
+  const std::string leaf = Leaf();
+  const auto pem = Check(leaf);
   ASSERT_TRUE(pem.ok()) << pem.status();
-  EXPECT_EQ(*pem, Leaf().substr(0, 28) + pem->substr(28));
-  EXPECT_EQ(pem->rfind("-----BEGIN CERTIFICATE-----\n", 0), 0u);
+  EXPECT_EQ(*pem, leaf);
 }
 
 TEST_F(CheckAnswerTest, PrintsNothingButPem) {
@@ -77,7 +77,7 @@ TEST_F(CheckAnswerTest, RefusesWhatIsNoCertificate) {
 TEST(ReadAnchors, NamesTheCommandThatWritesAMissingFile) {
   const auto anchors = ReadAnchors("/nonexistent/ca_cert.pem");
   ASSERT_FALSE(anchors.ok());
-  EXPECT_EQ(ErrorLine("sign-csr", anchors.status()).find("signetctl bundle write") == std::string::npos, false);
+  EXPECT_NE(ErrorLine("sign-csr", anchors.status()).find("signetctl bundle write"), std::string::npos);
 }
 
 }  // namespace

@@ -57,9 +57,10 @@ struct Outcome {
 };
 
 struct RunOptions {
-  std::vector<std::string> environment;
-  bool merge = false;              // stdout and stderr are one pipe, as in Slurm; all of it is in Outcome::out
-  std::function<void()> in_child;  // after the descriptors are in place, before exec: async-signal-safe calls alone
+  std::vector<std::string> environment = {};
+  bool merge = false;  // stdout and stderr are one pipe, as in Slurm; all of it is in Outcome::out
+  std::function<void()> in_child =
+      nullptr;  // after the descriptors are in place, before exec: async-signal-safe calls alone
   absl::Duration term_after = absl::InfiniteDuration();
   absl::Duration kill_after = absl::InfiniteDuration();
 };
