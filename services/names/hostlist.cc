@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <tuple>
 #include <utility>
@@ -153,7 +154,7 @@ absl::string_view TakeName(absl::string_view& rest) {
 struct Family {
   std::string prefix;
   std::string suffix;
-  std::size_t width = 0;  // 0: no leading zeros
+  std::optional<std::size_t> width;  // 0: no leading zeros; none: no number at all
   bool operator<(const Family& other) const {
     return std::tie(prefix, suffix, width) < std::tie(other.prefix, other.suffix, other.width);
   }
@@ -179,7 +180,7 @@ Split SplitName(absl::string_view name) {
 
 std::string FamilyText(const Family& family, const std::set<std::uint64_t>& numbers) {
   const auto text = [&family](std::uint64_t number) {
-    return absl::StrFormat("%0*d", static_cast<int>(family.width), number);
+    return absl::StrFormat("%0*d", static_cast<int>(family.width.value_or(0)), number);
   };
   if (numbers.empty()) return family.prefix;
   if (numbers.size() == 1) return absl::StrCat(family.prefix, text(*numbers.begin()), family.suffix);
@@ -235,9 +236,11 @@ std::string CompressHostlist(const std::vector<std::string>& names) {
     const Split split = SplitName(name);
     Family family{std::string(split.prefix), std::string(split.suffix), split.digits.size()};
     if (padded.count(family) == 0) family.width = 0;
-    std::set<std::uint64_t>& numbers = families[family];
     std::uint64_t number = 0;
-    if (absl::SimpleAtoi(split.digits, &number)) numbers.insert(number);
+    const bool numbered = absl::SimpleAtoi(split.digits, &number);
+    if (!numbered) family.width.reset();
+    std::set<std::uint64_t>& numbers = families[family];
+    if (numbered) numbers.insert(number);
   }
   std::vector<std::string> parts;
   for (const auto& [family, numbers] : families) parts.push_back(FamilyText(family, numbers));

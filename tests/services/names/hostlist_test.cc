@@ -106,6 +106,7 @@ TEST(Hostlist, CompressesAsScontrolPrints) {
   EXPECT_EQ(CompressHostlist({"login", "n2", "a1"}), "a1,login,n2");
   EXPECT_EQ(CompressHostlist({"r1c01", "r1c02", "r2c01"}), "r1c[01-02],r2c01");
   EXPECT_EQ(CompressHostlist({"n1.x", "n2.x", "n1.y"}), "n[1-2].x,n1.y");
+  EXPECT_EQ(CompressHostlist({"n10", "n"}), "n,n10");
   EXPECT_EQ(CompressHostlist({}), "");
 }
 
