@@ -17,7 +17,8 @@ struct ClusterPin {
   std::string pin;  // SHA-256 of the bundle key's SPKI, raw
 };
 
-// Asks signetd, over the socket or TLS that already proves who it is. `pin_hex`, unless empty, replaces the server's word.
+// Asks signetd, over the socket or TLS that already proves who it is. `pin_hex`, unless empty, replaces the server's
+// word.
 absl::StatusOr<ClusterPin> AskForClusterPin(Session& session, absl::string_view pin_hex);
 
 // 64 hex digits, either case; raw bytes. A usage error otherwise.

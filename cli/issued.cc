@@ -20,7 +20,9 @@ absl::Status Wrong(absl::string_view what) {
 
 bool Serves(const x509::Certificate& leaf) {
   const std::vector<std::string> usages = leaf.extended_key_usages();
-  const auto has = [&usages](absl::string_view oid) { return std::find(usages.begin(), usages.end(), oid) != usages.end(); };
+  const auto has = [&usages](absl::string_view oid) {
+    return std::find(usages.begin(), usages.end(), oid) != usages.end();
+  };
   return leaf.allows_digital_signature() && (usages.empty() || (has(kServerAuth) && has(kClientAuth)));
 }
 
@@ -32,7 +34,8 @@ absl::StatusOr<std::vector<x509::Certificate>> JudgeIssued(absl::string_view cha
   if (!chain.ok()) return Wrong(absl::StrCat("no certificate: ", chain.status().message()));
   const x509::Certificate& leaf = chain->front();
   if (!(leaf.public_key() == expected.key)) return Wrong("a certificate for another key");
-  if (leaf.common_name() != expected.name) return Wrong(absl::StrCat("a certificate for ", leaf.common_name(), ", not ", expected.name));
+  if (leaf.common_name() != expected.name)
+    return Wrong(absl::StrCat("a certificate for ", leaf.common_name(), ", not ", expected.name));
   if (leaf.is_ca() || leaf.allows_certificate_signing()) return Wrong("a certificate that may sign certificates");
   if (!Serves(leaf)) return Wrong("a certificate whose key usage does not serve both sides of TLS");
   for (std::size_t i = 1; i < chain->size(); ++i) {

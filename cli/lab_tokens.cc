@@ -35,7 +35,9 @@ class Collector {
     }
     result_.tokens.push_back({std::string(node), base::SecretBytes(secret), std::move(place)});
   }
-  void Fault(absl::string_view place, absl::string_view what) { result_.faults.push_back(absl::StrCat(place, ": ", what)); }
+  void Fault(absl::string_view place, absl::string_view what) {
+    result_.faults.push_back(absl::StrCat(place, ": ", what));
+  }
   LabTokens Take() { return std::move(result_); }
 
  private:
@@ -98,8 +100,9 @@ absl::StatusOr<LabTokens> ReadLabTokens(const std::string& path) {
   SIGNET_RETURN_IF_ERROR(directory ? ReadDirectory(path, collector) : ReadList(path, collector));
   LabTokens result = collector.Take();
   if (result.tokens.empty() && result.faults.empty()) {
-    return base::Refusal(absl::StatusCode::kNotFound, base::kNotFound,
-                         absl::StrCat(path, directory ? " holds no {node}_token.txt" : " holds no \"name token\" line"));
+    return base::Refusal(
+        absl::StatusCode::kNotFound, base::kNotFound,
+        absl::StrCat(path, directory ? " holds no {node}_token.txt" : " holds no \"name token\" line"));
   }
   return result;
 }

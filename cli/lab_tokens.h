@@ -18,12 +18,14 @@ struct LabToken {
 
 struct LabTokens {
   std::vector<LabToken> tokens;
-  // One line a fault, beginning with its place and never quoting a field: a line with its columns swapped has the secret first. In order.
+  // One line a fault, beginning with its place and never quoting a field: a line with its columns swapped has the
+  // secret first. In order.
   std::vector<std::string> faults;
 };
 
-// Reads `path`, a file or a directory. Blank lines and lines that begin with '#' are skipped; every other line must be a node name and a
-// token. Faults: another number of fields, a bad name, a node or a token twice. Errors: `path` cannot be read, or holds nothing.
+// Reads `path`, a file or a directory. Blank lines and lines that begin with '#' are skipped; every other line must be
+// a node name and a token. Faults: another number of fields, a bad name, a node or a token twice. Errors: `path` cannot
+// be read, or holds nothing.
 absl::StatusOr<LabTokens> ReadLabTokens(const std::string& path);
 
 }  // namespace signet::cli

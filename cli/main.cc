@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "clients/connection.h"
 #include "cli/run.h"
+#include "clients/connection.h"
 #include "services/base/clock.h"
 
 namespace {

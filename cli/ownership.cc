@@ -16,7 +16,8 @@ namespace {
 
 // The largest id is "nobody was asked for" to chown(2).
 bool ParseId(const std::string& text, uint32_t* id) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), absl::ascii_isdigit) && absl::SimpleAtoi(text, id) && *id != UINT32_MAX;
+  return !text.empty() && std::all_of(text.begin(), text.end(), absl::ascii_isdigit) && absl::SimpleAtoi(text, id) &&
+         *id != UINT32_MAX;
 }
 
 }  // namespace
@@ -25,7 +26,8 @@ absl::StatusOr<uid_t> UserId(const std::string& user) {
   uint32_t id = 0;
   if (ParseId(user, &id)) return id;
   const passwd* entry = getpwnam(user.c_str());  // NOLINT: one thread
-  if (entry == nullptr) return UsageError(absl::StrCat("--owner: no user ", user, " on this host"), "name the user the service runs as");
+  if (entry == nullptr)
+    return UsageError(absl::StrCat("--owner: no user ", user, " on this host"), "name the user the service runs as");
   return entry->pw_uid;
 }
 

@@ -10,7 +10,8 @@
 
 namespace signet::cli {
 
-// All pages of a List method in one response, without a page token. DATA_LOSS when the server gives the same page token twice.
+// All pages of a List method in one response, without a page token. DATA_LOSS when the server gives the same page token
+// twice.
 template <typename Stub, typename Request, typename Response>
 absl::StatusOr<Response> AllPages(Session& session,
                                   grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
@@ -21,7 +22,8 @@ absl::StatusOr<Response> AllPages(Session& session,
     SIGNET_ASSIGN_OR_RETURN(const Response page, session.Call(method, request));
     all.MergeFrom(page);
     if (page.next_page_token().empty()) break;
-    if (page.next_page_token() == request.page_token()) return absl::DataLossError("signetd repeats a page of its list");
+    if (page.next_page_token() == request.page_token())
+      return absl::DataLossError("signetd repeats a page of its list");
     request.set_page_token(page.next_page_token());
   }
   all.clear_next_page_token();

@@ -26,7 +26,8 @@ const std::map<std::string, OutputFormat>& Formats() {
 // The parser for one invocation: fills `options` and leaves the chosen command's action in `chosen`.
 void Declare(CLI::App& app, GlobalOptions& options, Action& chosen) {
   app.set_version_flag("--version", absl::StrCat("signetctl ", SIGNET_VERSION));
-  app.add_option("--server", options.server, "unix:PATH or HOST:PORT of signetd [$SIGNET_SERVER]")->capture_default_str();
+  app.add_option("--server", options.server, "unix:PATH or HOST:PORT of signetd [$SIGNET_SERVER]")
+      ->capture_default_str();
   app.add_option("--cert", options.tls.cert, "client certificate for TCP [$SIGNET_TLS_DIR/control.pem]");
   app.add_option("--key", options.tls.key, "its key [$SIGNET_TLS_DIR/control.key]");
   app.add_option("--ca", options.tls.ca, "the control authority's root [$SIGNET_TLS_DIR/control_ca.pem]");
@@ -53,7 +54,8 @@ void Declare(CLI::App& app, GlobalOptions& options, Action& chosen) {
   }
   for (const auto& [name, group] : groups) {
     std::vector<std::string> names;
-    for (const CLI::App* sub : group->get_subcommands([](const CLI::App*) { return true; })) names.push_back(sub->get_name());
+    for (const CLI::App* sub : group->get_subcommands([](const CLI::App*) { return true; }))
+      names.push_back(sub->get_name());
     std::string description;
     for (const std::string& one : names) absl::StrAppend(&description, description.empty() ? "" : " | ", one);
     group->description(description);
@@ -128,10 +130,15 @@ std::string BashCompletion() {
   return absl::StrCat(
       "# bash completion for signetctl. Made by: signetctl completion bash\n"
       "_signetctl() {\n"
-      "  local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} path='' word subcommands='' options=''\n"
-      "  local globals='", OptionWords(app), "'\n"
+      "  local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} path='' word subcommands='' "
+      "options=''\n"
+      "  local globals='",
+      OptionWords(app),
+      "'\n"
       "  case $previous in\n"
-      "    -o|--output) COMPREPLY=($(compgen -W '", formats, "' -- \"$current\")); return ;;\n"
+      "    -o|--output) COMPREPLY=($(compgen -W '",
+      formats,
+      "' -- \"$current\")); return ;;\n"
       "    --cert|--key|--ca|--dir|--out-dir|--libexec) COMPREPLY=($(compgen -f -- \"$current\")); return ;;\n"
       "  esac\n"
       "  for word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"
@@ -146,7 +153,8 @@ std::string BashCompletion() {
       "  esac\n"
       "}\n"
       "_signetctl_words() {\n"
-      "  case $1 in\n", cases,
+      "  case $1 in\n",
+      cases,
       "    *) return 1 ;;\n"
       "  esac\n"
       "}\n"

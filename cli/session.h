@@ -24,8 +24,8 @@ struct Surroundings {
   std::ostream& out;
   std::ostream& err;
   const base::Clock& clock;
-  std::string server;          // $SIGNET_SERVER; empty: the default socket
-  std::string tls_dir;         // $SIGNET_TLS_DIR: control.pem, control.key, control_ca.pem
+  std::string server;   // $SIGNET_SERVER; empty: the default socket
+  std::string tls_dir;  // $SIGNET_TLS_DIR: control.pem, control.key, control_ca.pem
   bool err_is_terminal = false;
   std::function<void(absl::Duration)> sleep = absl::SleepFor;
 };
@@ -44,18 +44,19 @@ struct GlobalOptions {
 
 // One answer in every form in which it can be asked for.
 struct View {
-  std::function<std::string(bool wide)> text;       // for people, with its final newline
+  std::function<std::string(bool wide)> text;          // for people, with its final newline
   const google::protobuf::Message* message = nullptr;  // json and yaml
-  std::vector<std::string> names;                    // -o name: one identifier a line
+  std::vector<std::string> names;                      // -o name: one identifier a line
 };
 
 // Calls signetd and prints. Not thread-safe.
 class Session {
  public:
-  Session(Surroundings surroundings, const GlobalOptions& options) : surroundings_(std::move(surroundings)), options_(options) {}
+  Session(Surroundings surroundings, const GlobalOptions& options)
+      : surroundings_(std::move(surroundings)), options_(options) {}
 
-  // Calls one method of a generated Stub with the global deadline. Errors are the server's own (see clients::FromGrpc); a server that
-  // cannot be addressed at all is a usage error.
+  // Calls one method of a generated Stub with the global deadline. Errors are the server's own (see clients::FromGrpc);
+  // a server that cannot be addressed at all is a usage error.
   template <typename Stub, typename Request, typename Response>
   absl::StatusOr<Response> Call(grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
                                 const Request& request) {

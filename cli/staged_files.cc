@@ -50,9 +50,9 @@ absl::Status StagedFiles::Commit() {
     const std::string path = paths_.front();
     if (std::rename(Staged(path).c_str(), path.c_str()) != 0) {
       const int error = errno;
-      return absl::ErrnoToStatus(
-          error, absl::StrCat("cannot replace ", path, "; already replaced: ",
-                              replaced.empty() ? "nothing" : absl::StrJoin(replaced, ", "), "; restart nothing and repeat the command"));
+      return absl::ErrnoToStatus(error, absl::StrCat("cannot replace ", path, "; already replaced: ",
+                                                     replaced.empty() ? "nothing" : absl::StrJoin(replaced, ", "),
+                                                     "; restart nothing and repeat the command"));
     }
     replaced.push_back(path);
     paths_.erase(paths_.begin());

@@ -11,8 +11,8 @@
 
 namespace signet::cli {
 
-// Add() writes each file whole and durable under a temporary name beside its final one; Commit() then renames all of them in the order
-// added, with nothing between the renames. What was not committed is removed on destruction.
+// Add() writes each file whole and durable under a temporary name beside its final one; Commit() then renames all of
+// them in the order added, with nothing between the renames. What was not committed is removed on destruction.
 class StagedFiles {
  public:
   StagedFiles() = default;

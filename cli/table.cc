@@ -76,7 +76,8 @@ std::string RelativeTime(absl::Time time, absl::Time now) {
 
 std::string FullTime(absl::Time time, absl::Time now) {
   if (time == absl::InfinitePast()) return "never";
-  return absl::StrCat(absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", time, absl::UTCTimeZone()), " (", RelativeTime(time, now), ")");
+  return absl::StrCat(absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", time, absl::UTCTimeZone()), " (", RelativeTime(time, now),
+                      ")");
 }
 
 absl::Time FromProto(const google::protobuf::Timestamp& timestamp) {

@@ -11,7 +11,8 @@
 
 namespace signet::cli {
 
-// Rows under a header; each column as wide as its widest cell, two spaces between. Cells are made printable; an empty one shows "-".
+// Rows under a header; each column as wide as its widest cell, two spaces between. Cells are made printable; an empty
+// one shows "-".
 class Table {
  public:
   explicit Table(std::vector<std::string> header) : rows_{std::move(header)} {}
@@ -26,7 +27,9 @@ class Table {
 // "label:  value" lines with the values aligned.
 class FieldList {
  public:
-  void Add(absl::string_view label, absl::string_view value) { fields_.push_back({std::string(label), std::string(value)}); }
+  void Add(absl::string_view label, absl::string_view value) {
+    fields_.push_back({std::string(label), std::string(value)});
+  }
   std::string Text() const;
 
  private:
@@ -46,7 +49,8 @@ std::string FullTime(absl::Time time, absl::Time now);
 
 absl::Time FromProto(const google::protobuf::Timestamp& timestamp);
 
-// The last part of an enumerator's name in lower case with dashes: ("TOKEN_KIND_SINGLE_USE", "TOKEN_KIND_") → "single-use".
+// The last part of an enumerator's name in lower case with dashes: ("TOKEN_KIND_SINGLE_USE", "TOKEN_KIND_") →
+// "single-use".
 std::string EnumText(absl::string_view name, absl::string_view prefix);
 
 }  // namespace signet::cli

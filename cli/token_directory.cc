@@ -39,7 +39,8 @@ absl::StatusOr<TokenDirectory> TokenDirectory::Open(const std::string& path) {
   if (fstat(fd, &info) != 0) return absl::ErrnoToStatus(errno, path);
   if ((info.st_mode & 022) != 0 || (info.st_uid != geteuid() && info.st_uid != 0)) {
     return base::Refusal(absl::StatusCode::kFailedPrecondition, base::kConfiguration,
-                         absl::StrCat(path, " can be written by others: tokens are secrets"), absl::StrCat("chmod 0700 ", path));
+                         absl::StrCat(path, " can be written by others: tokens are secrets"),
+                         absl::StrCat("chmod 0700 ", path));
   }
   if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
     return absl::FailedPreconditionError(absl::StrCat("another signetctl is writing to ", path));

@@ -13,12 +13,13 @@
 
 namespace signet::cli {
 
-// One "<node>.token" (0400) a node. A key is durable under a pending name before the server hears of it and gets its final name after the
-// server registered it, so a lost reply or a kill loses nothing: the next run finds the pending files and goes on with their keys. Locked
-// against a second signetctl while it lives.
+// One "<node>.token" (0400) a node. A key is durable under a pending name before the server hears of it and gets its
+// final name after the server registered it, so a lost reply or a kill loses nothing: the next run finds the pending
+// files and goes on with their keys. Locked against a second signetctl while it lives.
 class TokenDirectory {
  public:
-  // Creates `path` (0700) when it is missing. FAILED_PRECONDITION when others could put files into it, or another run holds it.
+  // Creates `path` (0700) when it is missing. FAILED_PRECONDITION when others could put files into it, or another run
+  // holds it.
   static absl::StatusOr<TokenDirectory> Open(const std::string& path);
   TokenDirectory(TokenDirectory&& other) noexcept : path_(std::move(other.path_)), fd_(other.fd_) { other.fd_ = -1; }
   TokenDirectory& operator=(TokenDirectory&&) = delete;

@@ -20,7 +20,8 @@ absl::StatusOr<Registration> RegisterTokens(Session& session, const std::vector<
     v1::CreateTokensRequest request;
     request.set_dry_run(dry_run);
     for (std::size_t i = begin; i < end; ++i) *request.add_tokens() = tokens[i];
-    SIGNET_ASSIGN_OR_RETURN(v1::CreateTokensResponse response, session.Call(&v1::NodeEnrollment::Stub::CreateTokens, request));
+    SIGNET_ASSIGN_OR_RETURN(v1::CreateTokensResponse response,
+                            session.Call(&v1::NodeEnrollment::Stub::CreateTokens, request));
     if (response.cluster().empty() || response.bundle_pin().size() != 32) {
       return absl::DataLossError("signetd named no cluster or no bundle pin");
     }

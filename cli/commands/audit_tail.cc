@@ -14,10 +14,10 @@ namespace {
 constexpr absl::Duration kPollInterval = absl::Seconds(1);
 
 std::string Line(const v1::AuditRecord& record, bool wide) {
-  std::string line = absl::StrCat(
-      absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", absl::FromUnixMillis(record.time_ms()), absl::UTCTimeZone()), " #", record.sequence(),
-      " ", EnumText(v1::AuditOutcome_Name(record.outcome()), "AUDIT_OUTCOME_"), " ", record.action(), " ", record.subject(), " by ",
-      record.actor());
+  std::string line =
+      absl::StrCat(absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", absl::FromUnixMillis(record.time_ms()), absl::UTCTimeZone()),
+                   " #", record.sequence(), " ", EnumText(v1::AuditOutcome_Name(record.outcome()), "AUDIT_OUTCOME_"),
+                   " ", record.action(), " ", record.subject(), " by ", record.actor());
   if (!record.reason().empty()) absl::StrAppend(&line, " [", record.reason(), "]");
   if (!record.message().empty()) absl::StrAppend(&line, ": ", record.message());
   if (wide) {

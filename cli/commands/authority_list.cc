@@ -9,7 +9,9 @@ Action DeclareAuthorityList(CLI::App&) {
   return [](Session& session) -> absl::Status {
     SIGNET_ASSIGN_OR_RETURN(const v1::ListAuthoritiesResponse list,
                             session.Call(&v1::CertAuthority::Stub::ListAuthorities, v1::ListAuthoritiesRequest()));
-    View view{.text = [&](bool wide) { return AuthorityRows(list.authorities(), session.Now(), wide); }, .message = &list, .names = {}};
+    View view{.text = [&](bool wide) { return AuthorityRows(list.authorities(), session.Now(), wide); },
+              .message = &list,
+              .names = {}};
     for (const v1::Authority& authority : list.authorities()) view.names.push_back(authority.id());
     return session.Print(view);
   };

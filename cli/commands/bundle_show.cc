@@ -11,7 +11,8 @@ namespace signet::cli {
 namespace {
 
 absl::StatusOr<std::string> Text(const v1::Bundle& bundle, const ClusterPin& pin, absl::Time now, bool wide) {
-  SIGNET_ASSIGN_OR_RETURN(const std::vector<x509::Certificate> anchors, x509::Certificate::ListFromPem(bundle.ca_cert_pem()));
+  SIGNET_ASSIGN_OR_RETURN(const std::vector<x509::Certificate> anchors,
+                          x509::Certificate::ListFromPem(bundle.ca_cert_pem()));
   FieldList fields;
   fields.Add("cluster", bundle.cluster());
   fields.Add("generation", absl::StrCat(bundle.generation()));
@@ -32,7 +33,8 @@ absl::Status Show(Session& session) {
   SIGNET_ASSIGN_OR_RETURN(const v1::GetTrustBundleResponse response,
                           session.Call(&v1::CertAuthority::Stub::GetTrustBundle, v1::GetTrustBundleRequest()));
   v1::Bundle bundle;
-  if (!bundle.ParseFromString(response.signed_bundle().bundle())) return absl::DataLossError("signetd's bundle does not parse");
+  if (!bundle.ParseFromString(response.signed_bundle().bundle()))
+    return absl::DataLossError("signetd's bundle does not parse");
   // The pin shown is the one of this very object: whether it is the right one is for the reader to compare.
   const ClusterPin pin{.cluster = bundle.cluster(), .pin = x509::Sha256(response.signed_bundle().bundle_key())};
   SIGNET_RETURN_IF_ERROR(VerifyBundle(response.signed_bundle(), pin).status());

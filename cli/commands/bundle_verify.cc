@@ -67,9 +67,10 @@ absl::Status Verify(Session& session, const Options& options) {
   const std::vector<std::string> faults = bundle::FaultsOfCaFile(content, session.Now());
   SIGNET_RETURN_IF_ERROR(PrintFaults(session, options, faults));
   if (faults.empty()) return absl::OkStatus();
-  return base::Refusal(absl::StatusCode::kFailedPrecondition, base::kMalformed,
-                       absl::StrCat(faults.size(), " faults in ", options.file, ": Slurm would crash on it or refuse it"),
-                       "signetctl bundle write");
+  return base::Refusal(
+      absl::StatusCode::kFailedPrecondition, base::kMalformed,
+      absl::StrCat(faults.size(), " faults in ", options.file, ": Slurm would crash on it or refuse it"),
+      "signetctl bundle write");
 }
 
 }  // namespace

@@ -25,9 +25,10 @@ absl::Status Write(Session& session, const Options& options) {
   SIGNET_ASSIGN_OR_RETURN(const bundle::Bundle verified, VerifyBundle(response.signed_bundle(), pin));
   std::string what = "would be written";
   if (!session.options().dry_run) {
-    SIGNET_ASSIGN_OR_RETURN(const bundle::WriteResult result,
-                            bundle::Write({.ca_cert_file = path, .memory_dir = "", .cluster = pin.cluster, .pin = pin.pin},
-                                          response.signed_bundle().SerializeAsString(), session.Now()));
+    SIGNET_ASSIGN_OR_RETURN(
+        const bundle::WriteResult result,
+        bundle::Write({.ca_cert_file = path, .memory_dir = "", .cluster = pin.cluster, .pin = pin.pin},
+                      response.signed_bundle().SerializeAsString(), session.Now()));
     if (result == bundle::WriteResult::kManagedElsewhere) {
       return base::Refusal(absl::StatusCode::kFailedPrecondition, base::kConfiguration,
                            absl::StrCat(path, " lies on a read-only or network file system: it is managed elsewhere"),
@@ -39,9 +40,10 @@ absl::Status Write(Session& session, const Options& options) {
   (*document.mutable_fields())["file"].set_string_value(path);
   (*document.mutable_fields())["result"].set_string_value(what);
   (*document.mutable_fields())["generation"].set_number_value(static_cast<double>(verified.generation));
-  return session.Print({.text = [&](bool) { return absl::StrCat(path, ": generation ", verified.generation, " ", what, "\n"); },
-                        .message = &document,
-                        .names = {path}});
+  return session.Print(
+      {.text = [&](bool) { return absl::StrCat(path, ": generation ", verified.generation, " ", what, "\n"); },
+       .message = &document,
+       .names = {path}});
 }
 
 }  // namespace

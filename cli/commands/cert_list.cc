@@ -21,7 +21,8 @@ std::string Rows(const v1::ListCertificatesResponse& list, absl::Time now, bool 
                                     EnumText(v1::CertificateState_Name(record.state()), "CERTIFICATE_STATE_"),
                                     RelativeTime(FromProto(record.not_after()), now)};
     if (wide) {
-      row.insert(row.end(), {RelativeTime(FromProto(record.recorded_at()), now), record.authority_id(), record.tbs_sha256()});
+      row.insert(row.end(),
+                 {RelativeTime(FromProto(record.recorded_at()), now), record.authority_id(), record.tbs_sha256()});
     }
     table.Add(std::move(row));
   }
@@ -32,8 +33,9 @@ std::string Rows(const v1::ListCertificatesResponse& list, absl::Time now, bool 
 
 Action DeclareCertList(CLI::App& app) {
   auto request = std::make_shared<v1::ListCertificatesRequest>();
-  app.add_option_function<std::string>("--subject", [request](const std::string& subject) { request->set_subject(subject); },
-                                       "only this node, service or client");
+  app.add_option_function<std::string>(
+      "--subject", [request](const std::string& subject) { request->set_subject(subject); },
+      "only this node, service or client");
   return [request](Session& session) -> absl::Status {
     SIGNET_ASSIGN_OR_RETURN(const v1::ListCertificatesResponse list,
                             AllPages(session, &v1::CertAuthority::Stub::ListCertificates, *request));

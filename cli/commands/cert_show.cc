@@ -42,7 +42,8 @@ Action DeclareCertShow(CLI::App& app) {
     const v1::CertificateRecord& record = response.certificate();
     return session.Print({.text =
                               [&](bool wide) {
-                                return absl::StrCat(Text(record, session.Now()), wide || options->pem ? record.pem() : "");
+                                return absl::StrCat(Text(record, session.Now()),
+                                                    wide || options->pem ? record.pem() : "");
                               },
                           .message = &record,
                           .names = {record.serial()}});

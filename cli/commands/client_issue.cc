@@ -46,8 +46,8 @@ bool GrantsRole(const x509::Certificate& leaf, const Options& options) {
          absl::EndsWith(uris[0], absl::StrCat("/", options.role, "/", options.name));
 }
 
-absl::Status WriteFiles(const Options& options, const keys::PrivateKey& key, const std::vector<x509::Certificate>& chain,
-                        const std::vector<x509::Certificate>& anchors) {
+absl::Status WriteFiles(const Options& options, const keys::PrivateKey& key,
+                        const std::vector<x509::Certificate>& chain, const std::vector<x509::Certificate>& anchors) {
   SIGNET_ASSIGN_OR_RETURN(const base::SecretBytes key_pem, key.ToPem());
   if (!files::Exists(options.out_dir)) SIGNET_RETURN_IF_ERROR(files::MakeDirectories(options.out_dir, 0700));
   StagedFiles staged;
@@ -61,11 +61,13 @@ absl::Status Issue(Session& session, const Options& options) {
   const std::string cert_path = options.out_dir + "/control.pem";
   const bool exists = files::Exists(cert_path) || files::Exists(options.out_dir + "/control.key");
   if (exists && !options.force) {
-    return base::Refusal(absl::StatusCode::kAlreadyExists, base::kAlreadyExists, absl::StrCat(cert_path, " or its key exists"),
+    return base::Refusal(absl::StatusCode::kAlreadyExists, base::kAlreadyExists,
+                         absl::StrCat(cert_path, " or its key exists"),
                          "add --force to replace it, or name another --out-dir");
   }
   if (session.options().dry_run) {
-    session.Note(absl::StrCat("dry run: would ask for a certificate of ", options.name, " with role ", options.role, " and write ", cert_path));
+    session.Note(absl::StrCat("dry run: would ask for a certificate of ", options.name, " with role ", options.role,
+                              " and write ", cert_path));
     return absl::OkStatus();
   }
   SIGNET_ASSIGN_OR_RETURN(const keys::PrivateKey key, keys::PrivateKey::Generate(x509::KeyType::kEcP256));
@@ -75,13 +77,16 @@ absl::Status Issue(Session& session, const Options& options) {
   SIGNET_ASSIGN_OR_RETURN(*request.mutable_csr_pem(), keys::SignRequestPem(key, options.name, ""));
   SIGNET_ASSIGN_OR_RETURN(const v1::IssueClientCertificateResponse response,
                           session.Call(&v1::CertAuthority::Stub::IssueClientCertificate, request));
-  SIGNET_ASSIGN_OR_RETURN(const std::vector<x509::Certificate> anchors, x509::Certificate::ListFromPem(response.control_ca_pem()));
+  SIGNET_ASSIGN_OR_RETURN(const std::vector<x509::Certificate> anchors,
+                          x509::Certificate::ListFromPem(response.control_ca_pem()));
   SIGNET_ASSIGN_OR_RETURN(
       const std::vector<x509::Certificate> chain,
-      JudgeIssued(response.certificate_chain_pem(), {.key = key.public_key(), .name = options.name, .anchors = anchors}, session.Now()));
+      JudgeIssued(response.certificate_chain_pem(), {.key = key.public_key(), .name = options.name, .anchors = anchors},
+                  session.Now()));
   if (!GrantsRole(chain.front(), options)) {
     return base::Refusal(absl::StatusCode::kFailedPrecondition, base::kInternal,
-                         "signetd answered with a certificate for another role or name; nothing was written", "signetctl audit tail");
+                         "signetd answered with a certificate for another role or name; nothing was written",
+                         "signetctl audit tail");
   }
   SIGNET_RETURN_IF_ERROR(WriteFiles(options, key, chain, anchors));
   google::protobuf::Struct document;
@@ -89,12 +94,14 @@ absl::Status Issue(Session& session, const Options& options) {
   fields["name"].set_string_value(options.name);
   fields["role"].set_string_value(options.role);
   fields["serial"].set_string_value(chain.front().serial());
-  fields["expires_at"].set_string_value(absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", chain.front().not_after(), absl::UTCTimeZone()));
+  fields["expires_at"].set_string_value(
+      absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", chain.front().not_after(), absl::UTCTimeZone()));
   fields["directory"].set_string_value(options.out_dir);
   const auto text = [&](bool) {
-    return absl::StrCat("# control.pem, control.key and control_ca.pem are in ", options.out_dir, "; the certificate ends ",
-                        RelativeTime(chain.front().not_after(), session.Now()),
-                        ".\n# Copy them to /etc/signet on the host and add to /etc/signet/signet-slurm.yaml:\n", kYamlLines);
+    return absl::StrCat("# control.pem, control.key and control_ca.pem are in ", options.out_dir,
+                        "; the certificate ends ", RelativeTime(chain.front().not_after(), session.Now()),
+                        ".\n# Copy them to /etc/signet on the host and add to /etc/signet/signet-slurm.yaml:\n",
+                        kYamlLines);
   };
   return session.Print({.text = text, .message = &document, .names = {chain.front().serial()}});
 }

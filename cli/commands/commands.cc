@@ -10,7 +10,8 @@ const std::vector<Command>& Commands() {
        "signetctl token create n[001-128] --out-dir /root/tokens", DeclareTokenCreate},
       {"token", "import", "take over the tokens of Slurm's documented scripts",
        "signetctl token import /etc/slurm/certmgr/node_token_list --dry-run", DeclareTokenImport},
-      {"token", "list", "tokens that can still enrol a node", "signetctl token list --node n001 --all", DeclareTokenList},
+      {"token", "list", "tokens that can still enrol a node", "signetctl token list --node n001 --all",
+       DeclareTokenList},
       {"token", "revoke", "make tokens useless, by id or by node", "signetctl token revoke --node n[001-004] --yes",
        DeclareTokenRevoke},
       {"node", "list", "every node that has enrolled", "signetctl node list -o wide", DeclareNodeList},
@@ -23,14 +24,16 @@ const std::vector<Command>& Commands() {
       {"client", "issue", "key and certificate for one who calls signetd over TCP",
        "signetctl client issue head2 --role controller --out-dir /root/head2", DeclareClientIssue},
       {"bundle", "show", "the trust bundle that signetd serves", "signetctl bundle show", DeclareBundleShow},
-      {"bundle", "write", "write ca_cert.pem and signet-bundle", "signetctl bundle write --dir /etc/slurm", DeclareBundleWrite},
+      {"bundle", "write", "write ca_cert.pem and signet-bundle", "signetctl bundle write --dir /etc/slurm",
+       DeclareBundleWrite},
       {"bundle", "verify", "what in a CA file would crash Slurm, or whether a signed bundle holds",
        "signetctl bundle verify /etc/slurm/ca_cert.pem", DeclareBundleVerify},
       {"slurm-conf", "print", "the lines for slurm.conf or slurmdbd.conf",
        "signetctl slurm-conf print >> /etc/slurm/slurm.conf", DeclareSlurmConfPrint},
       {"audit", "tail", "the newest audit records", "signetctl audit tail -n 50 --follow", DeclareAuditTail},
       {"audit", "verify", "walk the whole audit chain on the server", "signetctl audit verify", DeclareAuditVerify},
-      {"completion", "bash", "print the completion script", "source <(signetctl completion bash)", DeclareCompletionBash},
+      {"completion", "bash", "print the completion script", "source <(signetctl completion bash)",
+       DeclareCompletionBash},
   };
   return commands;
 }

@@ -18,17 +18,19 @@ std::string StateOf(const v1::Node& node, absl::Time now) {
 }
 
 std::string Rows(const v1::ListNodesResponse& list, absl::Time now, bool wide) {
-  std::vector<std::string> header = {"NODE", "DAEMON", "STATE", "CERTIFICATE ENDS", "LAST REQUEST", "EVIDENCE", "BUNDLE"};
+  std::vector<std::string> header = {"NODE",         "DAEMON",   "STATE", "CERTIFICATE ENDS",
+                                     "LAST REQUEST", "EVIDENCE", "BUNDLE"};
   if (wide) header.insert(header.end(), {"IDENTITY KEY", "SERIAL", "ENROLLED", "ADAPTER", "OLD KEYS"});
   Table table(std::move(header));
   for (const v1::Node& node : list.nodes()) {
-    std::vector<std::string> row = {node.name(),
-                                    node.daemon(),
-                                    StateOf(node, now),
-                                    RelativeTime(FromProto(node.not_after()), now),
-                                    RelativeTime(FromProto(node.last_request_at()), now),
-                                    KindText(node.evidence()),
-                                    node.bundle_on_disk().generation() == 0 ? "" : absl::StrCat(node.bundle_on_disk().generation())};
+    std::vector<std::string> row = {
+        node.name(),
+        node.daemon(),
+        StateOf(node, now),
+        RelativeTime(FromProto(node.not_after()), now),
+        RelativeTime(FromProto(node.last_request_at()), now),
+        KindText(node.evidence()),
+        node.bundle_on_disk().generation() == 0 ? "" : absl::StrCat(node.bundle_on_disk().generation())};
     if (wide) {
       row.insert(row.end(), {node.key_id(), node.serial(), RelativeTime(FromProto(node.enrolled_at()), now),
                              node.adapter_version(), absl::StrCat(node.superseded_keys())});

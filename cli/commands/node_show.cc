@@ -44,10 +44,12 @@ Action DeclareNodeShow(CLI::App& app) {
   return [name](Session& session) -> absl::Status {
     v1::GetNodeRequest request;
     request.set_name(*name);
-    SIGNET_ASSIGN_OR_RETURN(const v1::GetNodeResponse response, session.Call(&v1::NodeEnrollment::Stub::GetNode, request));
+    SIGNET_ASSIGN_OR_RETURN(const v1::GetNodeResponse response,
+                            session.Call(&v1::NodeEnrollment::Stub::GetNode, request));
     const auto text = [&](bool) {
       std::string all;
-      for (const v1::Node& node : response.nodes()) absl::StrAppend(&all, all.empty() ? "" : "\n", Text(node, session.Now()));
+      for (const v1::Node& node : response.nodes())
+        absl::StrAppend(&all, all.empty() ? "" : "\n", Text(node, session.Now()));
       return all;
     };
     return session.Print({.text = text, .message = &response, .names = {*name}});

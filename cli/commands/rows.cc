@@ -17,11 +17,13 @@ std::string StateOf(const v1::Token& token, absl::Time now) {
 
 std::string KindText(v1::TokenKind kind) { return EnumText(v1::TokenKind_Name(kind), "TOKEN_KIND_"); }
 
-std::string AuthorityRows(const google::protobuf::RepeatedPtrField<v1::Authority>& authorities, absl::Time now, bool wide) {
+std::string AuthorityRows(const google::protobuf::RepeatedPtrField<v1::Authority>& authorities, absl::Time now,
+                          bool wide) {
   Table table(wide ? std::vector<std::string>{"AUTHORITY", "PURPOSE", "STATE", "ENDS", "SUBJECT", "BEGINS"}
                    : std::vector<std::string>{"AUTHORITY", "PURPOSE", "STATE", "ENDS", "SUBJECT"});
   for (const v1::Authority& authority : authorities) {
-    std::vector<std::string> row = {authority.id(), EnumText(v1::AuthorityPurpose_Name(authority.purpose()), "AUTHORITY_PURPOSE_"),
+    std::vector<std::string> row = {authority.id(),
+                                    EnumText(v1::AuthorityPurpose_Name(authority.purpose()), "AUTHORITY_PURPOSE_"),
                                     EnumText(v1::AuthorityState_Name(authority.state()), "AUTHORITY_STATE_"),
                                     RelativeTime(FromProto(authority.not_after()), now), authority.subject()};
     if (wide) row.push_back(FullTime(FromProto(authority.not_before()), now));
@@ -35,9 +37,12 @@ std::string TokenRows(const google::protobuf::RepeatedPtrField<v1::Token>& token
   if (wide) header.insert(header.end(), {"CREATED", "BY", "LAST USED"});
   Table table(std::move(header));
   for (const v1::Token& token : tokens) {
-    std::vector<std::string> row = {token.node(),        token.daemon(),
-                                    KindText(token.kind()), StateOf(token, now),
-                                    RelativeTime(FromProto(token.expires_at()), now), absl::StrCat(token.uses()),
+    std::vector<std::string> row = {token.node(),
+                                    token.daemon(),
+                                    KindText(token.kind()),
+                                    StateOf(token, now),
+                                    RelativeTime(FromProto(token.expires_at()), now),
+                                    absl::StrCat(token.uses()),
                                     token.id()};
     if (wide) {
       row.push_back(RelativeTime(FromProto(token.created_at()), now));

@@ -11,7 +11,8 @@
 
 namespace signet::cli {
 
-std::string AuthorityRows(const google::protobuf::RepeatedPtrField<v1::Authority>& authorities, absl::Time now, bool wide);
+std::string AuthorityRows(const google::protobuf::RepeatedPtrField<v1::Authority>& authorities, absl::Time now,
+                          bool wide);
 std::string TokenRows(const google::protobuf::RepeatedPtrField<v1::Token>& tokens, absl::Time now, bool wide);
 
 // "single-use", "boot", "reusable", "lab".

@@ -89,12 +89,15 @@ absl::Status WritePair(const Paths& paths, const Ownership& ownership, const key
   SIGNET_ASSIGN_OR_RETURN(const base::SecretBytes key_pem, key.ToPem());
   StagedFiles staged;
   const mode_t key_mode = group_reads ? 0640 : 0600;
-  SIGNET_RETURN_IF_ERROR(staged.Add(paths.key, key_pem.ExposeSecret(), {.mode = key_mode, .owner = ownership.user, .group = ownership.group}));
-  SIGNET_RETURN_IF_ERROR(staged.Add(paths.cert, RenderChainFile(chain), {.mode = 0644, .owner = ownership.user, .group = ownership.group}));
+  SIGNET_RETURN_IF_ERROR(staged.Add(paths.key, key_pem.ExposeSecret(),
+                                    {.mode = key_mode, .owner = ownership.user, .group = ownership.group}));
+  SIGNET_RETURN_IF_ERROR(staged.Add(paths.cert, RenderChainFile(chain),
+                                    {.mode = 0644, .owner = ownership.user, .group = ownership.group}));
   return staged.Commit();
 }
 
-absl::Status PrintIssued(Session& session, const Options& options, const Paths& paths, const x509::Certificate& leaf, uint64_t generation) {
+absl::Status PrintIssued(Session& session, const Options& options, const Paths& paths, const x509::Certificate& leaf,
+                         uint64_t generation) {
   google::protobuf::Struct document;
   auto& fields = *document.mutable_fields();
   FieldList list;
@@ -119,8 +122,8 @@ absl::Status Issue(Session& session, const Options& options) {
   SIGNET_ASSIGN_OR_RETURN(const Ownership ownership, OwnershipOf(options));
   SIGNET_ASSIGN_OR_RETURN(const ClusterPin pin, AskForClusterPin(session, options.pin));
   if (session.options().dry_run) {
-    session.Note(absl::StrCat("dry run: would ask ", pin.cluster, " for a certificate of ", options.service, " and write ", paths.key, ", ",
-                              paths.cert, " and ", paths.ca));
+    session.Note(absl::StrCat("dry run: would ask ", pin.cluster, " for a certificate of ", options.service,
+                              " and write ", paths.key, ", ", paths.cert, " and ", paths.ca));
     return absl::OkStatus();
   }
   SIGNET_ASSIGN_OR_RETURN(const keys::PrivateKey key, keys::PrivateKey::Generate(x509::KeyType::kEcP256));
@@ -131,9 +134,10 @@ absl::Status Issue(Session& session, const Options& options) {
                           session.Call(&v1::CertAuthority::Stub::IssueServiceCertificate, request));
   SIGNET_ASSIGN_OR_RETURN(const bundle::Bundle trusted, VerifyBundle(response.signed_bundle(), pin));
   SIGNET_ASSIGN_OR_RETURN(std::vector<x509::Certificate> anchors, x509::Certificate::ListFromPem(trusted.ca_cert_pem));
-  SIGNET_ASSIGN_OR_RETURN(const std::vector<x509::Certificate> chain,
-                          JudgeIssued(response.certificate_chain_pem(),
-                                      {.key = key.public_key(), .name = options.service, .anchors = std::move(anchors)}, session.Now()));
+  SIGNET_ASSIGN_OR_RETURN(
+      const std::vector<x509::Certificate> chain,
+      JudgeIssued(response.certificate_chain_pem(),
+                  {.key = key.public_key(), .name = options.service, .anchors = std::move(anchors)}, session.Now()));
   // Anchors first: a certificate must never be on disk before what verifies it.
   SIGNET_ASSIGN_OR_RETURN(
       const bundle::WriteResult written,

@@ -26,7 +26,8 @@ std::string Headline(const v1::GetStatusResponse& status, absl::Time now) {
   }
   const absl::Time lost = FromProto(status.first_lost_at());
   if (lost <= now) {
-    return absl::StrCat(enrolled, "the first node was lost ", RelativeTime(lost, now), " (", status.first_lost_node(), ")");
+    return absl::StrCat(enrolled, "the first node was lost ", RelativeTime(lost, now), " (", status.first_lost_node(),
+                        ")");
   }
   return absl::StrCat(enrolled, "if signetd stops now, the first node is lost in ", DurationText(lost - now), " (",
                       status.first_lost_node(), ")");

@@ -68,9 +68,11 @@ absl::Status CreateOnStdout(Session& session, const std::string& node, const Opt
   std::vector<Draft> drafts;
   drafts.push_back(std::move(draft));
   const bool dry_run = session.options().dry_run;
-  SIGNET_ASSIGN_OR_RETURN(const Registration registration, RegisterTokens(session, PublicHalves(drafts, options), dry_run));
+  SIGNET_ASSIGN_OR_RETURN(const Registration registration,
+                          RegisterTokens(session, PublicHalves(drafts, options), dry_run));
   if (dry_run) {
-    session.Note(absl::StrCat("dry run: would create a ", evidence::TokenKindName(options.kind()), " token for ", node));
+    session.Note(
+        absl::StrCat("dry run: would create a ", evidence::TokenKindName(options.kind()), " token for ", node));
     return absl::OkStatus();
   }
   evidence::Token& token = drafts.front().token;
@@ -95,7 +97,8 @@ absl::Status FilesExist(const std::vector<std::string>& nodes, const Options& op
                        "add --force to replace them, or name another --out-dir");
 }
 
-absl::StatusOr<Plan> MakePlan(TokenDirectory& directory, const std::vector<std::string>& nodes, const Options& options) {
+absl::StatusOr<Plan> MakePlan(TokenDirectory& directory, const std::vector<std::string>& nodes,
+                              const Options& options) {
   Plan plan;
   std::vector<std::string> existing;
   std::vector<std::string> conflicts;
@@ -148,9 +151,10 @@ absl::Status PublishAll(Session& session, TokenDirectory& directory, const Regis
   for (const std::string& node : plan.kept) directory.DropPending(node);
   SIGNET_RETURN_IF_ERROR(directory.Sync());
   if (dead.empty()) return absl::OkStatus();
-  return base::Refusal(absl::StatusCode::kFailedPrecondition, base::kTokenExpired,
-                       absl::StrCat("tokens of an interrupted run had ended and were removed: ", names::CompressHostlist(dead)),
-                       "repeat the command for these nodes");
+  return base::Refusal(
+      absl::StatusCode::kFailedPrecondition, base::kTokenExpired,
+      absl::StrCat("tokens of an interrupted run had ended and were removed: ", names::CompressHostlist(dead)),
+      "repeat the command for these nodes");
 }
 
 absl::Status PrintCreated(Session& session, const TokenDirectory& directory, const Registration& registration) {
@@ -167,8 +171,10 @@ absl::Status PrintCreated(Session& session, const TokenDirectory& directory, con
     entry["daemon"].set_string_value(token.daemon());
     entry["id"].set_string_value(token.id());
     entry["file"].set_string_value(directory.FilePath(token.node()));
-    entry["expires_at"].set_string_value(absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", FromProto(token.expires_at()), absl::UTCTimeZone()));
-    table.Add({token.node(), RelativeTime(FromProto(token.expires_at()), session.Now()), token.id(), directory.FilePath(token.node())});
+    entry["expires_at"].set_string_value(
+        absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", FromProto(token.expires_at()), absl::UTCTimeZone()));
+    table.Add({token.node(), RelativeTime(FromProto(token.expires_at()), session.Now()), token.id(),
+               directory.FilePath(token.node())});
     view.names.push_back(token.id());
   }
   view.text = [&](bool) { return table.Text(); };
@@ -179,7 +185,8 @@ absl::Status CreateInDirectory(Session& session, const std::vector<std::string>&
   SIGNET_ASSIGN_OR_RETURN(TokenDirectory directory, TokenDirectory::Open(options.out_dir));
   SIGNET_ASSIGN_OR_RETURN(Plan plan, MakePlan(directory, nodes, options));
   if (!plan.kept.empty()) {
-    session.Note(absl::StrCat("going on with an interrupted run; finished before: ", names::CompressHostlist(plan.kept)));
+    session.Note(
+        absl::StrCat("going on with an interrupted run; finished before: ", names::CompressHostlist(plan.kept)));
   }
   const std::vector<v1::NewToken> halves = PublicHalves(plan.drafts, options);
   Registration registration;
@@ -189,8 +196,8 @@ absl::Status CreateInDirectory(Session& session, const std::vector<std::string>&
     std::size_t done = 0;
     absl::StatusOr<Registration> registered = RegisterTokens(session, halves, /*dry_run=*/false, &done);
     if (!registered.ok()) {
-      session.Note(absl::StrCat(done, " of ", halves.size(), " tokens are known to be registered; their keys wait in ", options.out_dir,
-                                ": repeat the command, it goes on with them"));
+      session.Note(absl::StrCat(done, " of ", halves.size(), " tokens are known to be registered; their keys wait in ",
+                                options.out_dir, ": repeat the command, it goes on with them"));
       return registered.status();
     }
     registration = *std::move(registered);
@@ -214,7 +221,8 @@ absl::Status Create(Session& session, const Options& options) {
     SIGNET_ASSIGN_OR_RETURN(Draft draft, NewDraft(node, options));
     drafts.push_back(std::move(draft));
   }
-  SIGNET_ASSIGN_OR_RETURN(const Registration judged, RegisterTokens(session, PublicHalves(drafts, options), /*dry_run=*/true));
+  SIGNET_ASSIGN_OR_RETURN(const Registration judged,
+                          RegisterTokens(session, PublicHalves(drafts, options), /*dry_run=*/true));
   session.Note(absl::StrCat("dry run: would create ", drafts.size(), " ", evidence::TokenKindName(options.kind()),
                             " tokens for cluster ", judged.cluster, " in ", options.out_dir));
   return absl::OkStatus();
@@ -228,8 +236,11 @@ Action DeclareTokenCreate(CLI::App& app) {
   AddDuration(app, "--ttl", &options->ttl, "how long it can enrol [7d; boot 24h]");
   app.add_flag("--reusable", options->reusable, "for every boot of a stateless node, until it ends or is revoked");
   app.add_flag("--boot", options->boot, "for one boot of a stateless node; a newer one supersedes it");
-  app.add_option("--daemon", options->daemon, "slurmd or sackd")->check(CLI::IsMember({"slurmd", "sackd"}))->capture_default_str();
-  app.add_option("--out-dir", options->out_dir, "one NODE.token a node; without it one node's token, a secret, goes to stdout");
+  app.add_option("--daemon", options->daemon, "slurmd or sackd")
+      ->check(CLI::IsMember({"slurmd", "sackd"}))
+      ->capture_default_str();
+  app.add_option("--out-dir", options->out_dir,
+                 "one NODE.token a node; without it one node's token, a secret, goes to stdout");
   app.add_flag("--force", options->force, "replace token files that exist");
   return [options](Session& session) { return Create(session, *options); };
 }

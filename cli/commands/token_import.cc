@@ -55,7 +55,8 @@ absl::Status Import(Session& session, const Options& options) {
     std::size_t done = 0;
     absl::StatusOr<Registration> registered = RegisterTokens(session, tokens, /*dry_run=*/false, &done);
     if (!registered.ok()) {
-      session.Note(absl::StrCat(done, " of ", tokens.size(), " are known to be registered; repeating the import is safe"));
+      session.Note(
+          absl::StrCat(done, " of ", tokens.size(), " are known to be registered; repeating the import is safe"));
       return registered.status();
     }
     registration = *std::move(registered);
@@ -69,7 +70,8 @@ absl::Status Import(Session& session, const Options& options) {
     all.add_tokens()->Swap(&token);
   }
   session.Note(absl::StrCat(session.options().dry_run ? "dry run: would import " : "imported ", tokens.size(),
-                            " lab tokens for cluster ", registration.cluster, "; nodes need bundle_pin in signet-slurm.yaml"));
+                            " lab tokens for cluster ", registration.cluster,
+                            "; nodes need bundle_pin in signet-slurm.yaml"));
   view.message = &all;
   view.text = [&](bool wide) { return TokenRows(all.tokens(), session.Now(), wide); };
   return session.Print(view);
@@ -79,8 +81,11 @@ absl::Status Import(Session& session, const Options& options) {
 
 Action DeclareTokenImport(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  app.add_option("path", options->path, "a list of \"name token\" lines, or a directory of {node}_token.txt")->required();
-  app.add_option("--daemon", options->daemon, "slurmd or sackd")->check(CLI::IsMember({"slurmd", "sackd"}))->capture_default_str();
+  app.add_option("path", options->path, "a list of \"name token\" lines, or a directory of {node}_token.txt")
+      ->required();
+  app.add_option("--daemon", options->daemon, "slurmd or sackd")
+      ->check(CLI::IsMember({"slurmd", "sackd"}))
+      ->capture_default_str();
   AddDuration(app, "--ttl", &options->ttl, "how long they can enrol [the server's default]");
   return [options](Session& session) { return Import(session, *options); };
 }

@@ -27,7 +27,9 @@ bool IsTokenId(absl::string_view id) {
 absl::StatusOr<v1::ListTokensResponse> Affected(Session& session, const v1::RevokeTokensRequest& request) {
   SIGNET_ASSIGN_OR_RETURN(v1::ListTokensResponse open,
                           AllPages(session, &v1::NodeEnrollment::Stub::ListTokens, v1::ListTokensRequest()));
-  const auto named = [](const auto& list, const std::string& value) { return std::find(list.begin(), list.end(), value) != list.end(); };
+  const auto named = [](const auto& list, const std::string& value) {
+    return std::find(list.begin(), list.end(), value) != list.end();
+  };
   v1::ListTokensResponse affected;
   for (v1::Token& token : *open.mutable_tokens()) {
     if (named(request.ids(), token.id()) || named(request.nodes(), token.node())) affected.add_tokens()->Swap(&token);
@@ -49,8 +51,9 @@ absl::Status Revoke(Session& session, const Options& options) {
     SIGNET_ASSIGN_OR_RETURN(const std::vector<std::string> nodes, names::ExpandHostlist(options.nodes));
     for (const std::string& node : nodes) request.add_nodes(node);
     if (!session.options().yes && !session.options().dry_run) {
-      return UsageError(absl::StrCat("this revokes every open token of ", nodes.size(), " nodes; confirm it with --yes"),
-                        absl::StrCat("signetctl token revoke --node '", options.nodes, "' --dry-run"));
+      return UsageError(
+          absl::StrCat("this revokes every open token of ", nodes.size(), " nodes; confirm it with --yes"),
+          absl::StrCat("signetctl token revoke --node '", options.nodes, "' --dry-run"));
     }
   }
   if (session.options().dry_run) {

@@ -1,0 +1,277 @@
+#include "tests/cli/fake_signetd.h"
+
+#include <algorithm>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "google/rpc/error_details.pb.h"
+#include "google/rpc/status.pb.h"
+#include "services/bundle/ca_file.h"
+#include "services/bundle/signed_bundle.h"
+#include "services/x509/certificate_request.h"
+#include "services/x509/certificate_template.h"
+#include "services/x509/name.h"
+
+namespace signet::cli {
+namespace {
+
+keys::PrivateKey NewKey() { return keys::PrivateKey::Generate(x509::KeyType::kEcP256).value(); }
+
+std::string SignTemplate(const x509::CertificateTemplate& fields, const keys::PrivateKey& key) {
+  const x509::SignatureAlgorithm algorithm = keys::DefaultAlgorithm(key.public_key());
+  const std::string tbs = x509::EncodeTbs(fields, algorithm).value();
+  return x509::AssembleCertificate(tbs, algorithm, key.Sign(algorithm, tbs).value());
+}
+
+}  // namespace
+
+FakeSignetd::FakeSignetd(const std::string& socket_path, absl::Time now)
+    : now_(now),
+      authority_(MakeIssuer("CN=Slurm CA,O=Example", now)),
+      stranger_(MakeIssuer("CN=Slurm CA,O=Example", now)),
+      bundle_key_(NewKey()) {
+  status.set_cluster("alpha");
+  status.set_version("0.1.0");
+  status.set_bundle_generation(1);
+  status.set_bundle_pin(absl::BytesToHexString(pin()));
+  grpc::ServerBuilder builder;
+  builder.AddListeningPort("unix:" + socket_path, grpc::InsecureServerCredentials());
+  builder.RegisterService(static_cast<v1::CertAuthority::Service*>(this));
+  builder.RegisterService(static_cast<v1::NodeEnrollment::Service*>(this));
+  server_ = builder.BuildAndStart();
+}
+
+void FakeSignetd::Stop() {
+  if (server_ != nullptr) server_->Shutdown();
+  server_.reset();
+}
+
+FakeSignetd::Issuer FakeSignetd::MakeIssuer(const std::string& name, absl::Time now) {
+  keys::PrivateKey key = NewKey();
+  x509::CertificateTemplate fields;
+  fields.serial = "\x01";
+  fields.issuer_der = fields.subject_der = x509::NameDerFromText(name).value();
+  fields.not_before = now - absl::Hours(24);
+  fields.not_after = now + absl::Hours(24 * 3650);
+  fields.spki_der = key.public_key().spki_der();
+  fields.is_ca = fields.certificate_signing = true;
+  fields.subject_key_id = x509::KeyIdentifier(key.public_key());
+  x509::Certificate root = x509::Certificate::FromDer(SignTemplate(fields, key)).value();
+  return {std::move(key), std::move(root)};
+}
+
+std::string FakeSignetd::pin() const { return bundle_key_.public_key().spki_sha256(); }
+
+v1::SignedBundle FakeSignetd::SignedBundle() const {
+  const bundle::Bundle content{.cluster = status.cluster(),
+                               .generation = status.bundle_generation(),
+                               .previous_sha256 = status.bundle_generation() == 1 ? "" : std::string(32, 'x'),
+                               .ca_cert_pem = bundle::RenderCaFile({authority_.root}).value(),
+                               .created_at = now_,
+                               .next_bundle_key = ""};
+  v1::SignedBundle result;
+  result.ParseFromString(bundle::Sign(content, bundle_key_).value());
+  return result;
+}
+
+std::string FakeSignetd::Leaf(const std::string& csr_pem, const std::string& uri, std::string* serial) {
+  const x509::CertificateRequest csr = x509::CertificateRequest::FromPem(csr_pem).value();
+  const std::string name = answer_for_another_name.empty() ? csr.common_name() : answer_for_another_name;
+  const keys::PrivateKey other = NewKey();
+  const x509::PublicKey& key = answer_for_another_key ? other.public_key() : csr.public_key();
+  const Issuer& issuer = sign_by_stranger ? stranger_ : authority_;
+  x509::CertificateTemplate fields;
+  fields.serial = absl::StrCat("\x22", std::string(1, static_cast<char>(certificates_.size() + 1)));
+  fields.issuer_der = issuer.root.subject_der();
+  fields.subject_der = x509::CommonNameDer(name);
+  fields.not_before = now_ - leaf_age;
+  fields.not_after = fields.not_before + absl::Hours(24 * 90);
+  fields.spki_der = key.spki_der();
+  if (uri.empty()) {
+    fields.dns_names = {name};
+  } else {
+    fields.uris = {uri};
+  }
+  fields.digital_signature = fields.server_auth = fields.client_auth = true;
+  fields.subject_key_id = x509::KeyIdentifier(key);
+  fields.authority_key_id = issuer.root.subject_key_id();
+  const x509::Certificate leaf = x509::Certificate::FromDer(SignTemplate(fields, issuer.key)).value();
+  *serial = leaf.serial();
+  v1::CertificateRecord& record = certificates_.emplace_back();
+  record.set_serial(leaf.serial());
+  record.set_subject(name);
+  record.set_profile(uri.empty() ? v1::PROFILE_SERVICE : v1::PROFILE_CONTROL);
+  record.set_state(v1::CERTIFICATE_STATE_ISSUED);
+  record.mutable_not_after()->set_seconds(absl::ToUnixSeconds(leaf.not_after()));
+  record.set_pem(leaf.pem());
+  return leaf.pem();
+}
+
+grpc::Status FakeSignetd::Refuse(grpc::StatusCode code, const std::string& reason, const std::string& message,
+                                 const std::string& next) {
+  google::rpc::ErrorInfo info;
+  info.set_domain("signet");
+  info.set_reason(reason);
+  (*info.mutable_metadata())["next"] = next;
+  google::rpc::Status details;
+  details.set_code(code);
+  details.set_message(message);
+  details.add_details()->PackFrom(info);
+  return {code, message, details.SerializeAsString()};
+}
+
+grpc::Status FakeSignetd::GetTrustBundle(grpc::ServerContext*, const v1::GetTrustBundleRequest*,
+                                         v1::GetTrustBundleResponse* response) {
+  const base::MutexLock lock(mutex);
+  *response->mutable_signed_bundle() = SignedBundle();
+  return refusal;
+}
+
+grpc::Status FakeSignetd::IssueServiceCertificate(grpc::ServerContext*,
+                                                  const v1::IssueServiceCertificateRequest* request,
+                                                  v1::IssueServiceCertificateResponse* response) {
+  const base::MutexLock lock(mutex);
+  response->set_certificate_chain_pem(Leaf(request->csr_pem(), "", response->mutable_serial()));
+  *response->mutable_signed_bundle() = SignedBundle();
+  return refusal;
+}
+
+grpc::Status FakeSignetd::IssueClientCertificate(grpc::ServerContext*, const v1::IssueClientCertificateRequest* request,
+                                                 v1::IssueClientCertificateResponse* response) {
+  const base::MutexLock lock(mutex);
+  std::string role = v1::Role_Name(request->role()).substr(5);
+  std::transform(role.begin(), role.end(), role.begin(), [](char c) { return static_cast<char>(c | 0x20); });
+  const std::string uri = absl::StrCat("signet://alpha/", role, "/", request->name());
+  response->set_certificate_chain_pem(Leaf(request->csr_pem(), uri, response->mutable_serial()));
+  response->set_control_ca_pem(authority_.root.pem());
+  return refusal;
+}
+
+grpc::Status FakeSignetd::ListCertificates(grpc::ServerContext*, const v1::ListCertificatesRequest* request,
+                                           v1::ListCertificatesResponse* response) {
+  const base::MutexLock lock(mutex);
+  for (const v1::CertificateRecord& record : certificates_) {
+    if (request->subject().empty() || record.subject() == request->subject()) *response->add_certificates() = record;
+  }
+  return refusal;
+}
+
+grpc::Status FakeSignetd::GetCertificate(grpc::ServerContext*, const v1::GetCertificateRequest* request,
+                                         v1::GetCertificateResponse* response) {
+  const base::MutexLock lock(mutex);
+  for (const v1::CertificateRecord& record : certificates_) {
+    if (record.serial() == request->serial()) *response->mutable_certificate() = record;
+  }
+  if (!response->has_certificate()) {
+    return Refuse(grpc::StatusCode::NOT_FOUND, "NOT_FOUND", "no certificate has this serial", "signetctl cert list");
+  }
+  return refusal;
+}
+
+grpc::Status FakeSignetd::ListAuthorities(grpc::ServerContext*, const v1::ListAuthoritiesRequest*,
+                                          v1::ListAuthoritiesResponse* response) {
+  const base::MutexLock lock(mutex);
+  v1::Authority& authority = *response->add_authorities();
+  authority.set_id(authority_.key.public_key().key_id());
+  authority.set_purpose(v1::AUTHORITY_PURPOSE_SLURM);
+  authority.set_state(v1::AUTHORITY_STATE_ACTIVE);
+  authority.set_subject(authority_.root.subject());
+  authority.mutable_not_after()->set_seconds(absl::ToUnixSeconds(authority_.root.not_after()));
+  return refusal;
+}
+
+grpc::Status FakeSignetd::GetStatus(grpc::ServerContext*, const v1::GetStatusRequest*,
+                                    v1::GetStatusResponse* response) {
+  const base::MutexLock lock(mutex);
+  *response = status;
+  return refusal;
+}
+
+grpc::Status FakeSignetd::ListAuditRecords(grpc::ServerContext*, const v1::ListAuditRecordsRequest* request,
+                                           v1::ListAuditRecordsResponse* response) {
+  const base::MutexLock lock(mutex);
+  if (audit_calls_until_away-- == 0) return {grpc::StatusCode::UNAVAILABLE, "going away"};
+  const int all = records.records_size();
+  for (int i = request->newest() ? std::max(0, all - request->page_size()) : 0; i < all; ++i) {
+    if (records.records(i).sequence() > request->after_sequence()) *response->add_records() = records.records(i);
+  }
+  return refusal;
+}
+
+grpc::Status FakeSignetd::VerifyAudit(grpc::ServerContext*, const v1::VerifyAuditRequest*,
+                                      v1::VerifyAuditResponse* response) {
+  const base::MutexLock lock(mutex);
+  *response = verdict;
+  return refusal;
+}
+
+grpc::Status FakeSignetd::CreateTokens(grpc::ServerContext*, const v1::CreateTokensRequest* request,
+                                       v1::CreateTokensResponse* response) {
+  const base::MutexLock lock(mutex);
+  if (!refusal.ok()) return refusal;
+  if (request->tokens_size() > 1000) return {grpc::StatusCode::INVALID_ARGUMENT, "more than 1000 tokens"};
+  response->set_cluster(status.cluster());
+  response->set_bundle_pin(pin());
+  if (!request->dry_run()) ++create_calls;
+  for (const v1::NewToken& fresh : request->tokens()) {
+    v1::Token token;
+    token.set_id(x509::PublicKey::FromSpkiDer(fresh.public_key()).value().key_id());
+    token.set_node(fresh.node());
+    token.set_daemon(fresh.daemon());
+    token.set_kind(fresh.kind());
+    token.set_public_key(fresh.public_key());
+    const int64_t ttl = fresh.ttl_seconds() == 0 ? 7 * 86400 : fresh.ttl_seconds();
+    token.mutable_expires_at()->set_seconds(absl::ToUnixSeconds(now_) + ttl);
+    *response->add_tokens() = request->dry_run() ? token : tokens.emplace(token.id(), token).first->second;
+  }
+  const bool lost = lose_replies_after >= 0 && create_calls > lose_replies_after && !request->dry_run();
+  return lost ? grpc::Status(grpc::StatusCode::UNAVAILABLE, "connection reset") : grpc::Status::OK;
+}
+
+grpc::Status FakeSignetd::ListTokens(grpc::ServerContext*, const v1::ListTokensRequest* request,
+                                     v1::ListTokensResponse* response) {
+  const base::MutexLock lock(mutex);
+  std::vector<v1::Token> chosen;
+  for (const auto& [id, token] : tokens) {
+    if ((request->all() || !token.revoked()) && (request->node().empty() || token.node() == request->node()))
+      chosen.push_back(token);
+  }
+  std::size_t at = request->page_token().empty() ? 0 : std::stoul(request->page_token());
+  for (int i = 0; i < page_size && at < chosen.size(); ++i) *response->add_tokens() = chosen[at++];
+  if (at < chosen.size()) response->set_next_page_token(absl::StrCat(at));
+  return refusal;
+}
+
+grpc::Status FakeSignetd::RevokeTokens(grpc::ServerContext*, const v1::RevokeTokensRequest* request,
+                                       v1::RevokeTokensResponse* response) {
+  const base::MutexLock lock(mutex);
+  const auto named = [](const auto& list, const std::string& value) {
+    return std::find(list.begin(), list.end(), value) != list.end();
+  };
+  for (auto& [id, token] : tokens) {
+    if (token.revoked() || (!named(request->ids(), id) && !named(request->nodes(), token.node()))) continue;
+    token.set_revoked(true);
+    response->set_revoked(response->revoked() + 1);
+  }
+  return refusal;
+}
+
+grpc::Status FakeSignetd::ListNodes(grpc::ServerContext*, const v1::ListNodesRequest*,
+                                    v1::ListNodesResponse* response) {
+  const base::MutexLock lock(mutex);
+  *response = nodes;
+  return refusal;
+}
+
+grpc::Status FakeSignetd::GetNode(grpc::ServerContext*, const v1::GetNodeRequest* request,
+                                  v1::GetNodeResponse* response) {
+  const base::MutexLock lock(mutex);
+  for (const v1::Node& node : nodes.nodes()) {
+    if (node.name() == request->name()) *response->add_nodes() = node;
+  }
+  if (response->nodes().empty())
+    return Refuse(grpc::StatusCode::NOT_FOUND, "NOT_FOUND", "no such node", "signetctl node list");
+  return refusal;
+}
+
+}  // namespace signet::cli

@@ -1,0 +1,93 @@
+// A small signetd in this process: real keys, certificates and bundles, tokens in a map. What a test wants to go wrong
+// is a field.
+#ifndef SIGNET_TESTS_CLI_FAKE_SIGNETD_H_
+#define SIGNET_TESTS_CLI_FAKE_SIGNETD_H_
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "grpcpp/grpcpp.h"
+#include "services/base/mutex.h"
+#include "services/keys/private_key.h"
+#include "services/x509/certificate.h"
+#include "signet/v1/cert_authority.grpc.pb.h"
+#include "signet/v1/node_enrollment.grpc.pb.h"
+
+namespace signet::cli {
+
+class FakeSignetd final : public v1::CertAuthority::Service, public v1::NodeEnrollment::Service {
+ public:
+  // Listens on `socket_path`. `now` dates what it issues.
+  FakeSignetd(const std::string& socket_path, absl::Time now);
+  ~FakeSignetd() override { Stop(); }
+  void Stop();
+
+  // Handlers hold it; a test that takes it between its own steps and a call orders them for the thread sanitizer.
+  base::Mutex mutex;
+
+  // Set before the call that it is about.
+  grpc::Status refusal;         // every call ends with it when it is not OK
+  int lose_replies_after = -1;  // CreateTokens calls that register before replies get lost; -1: none is lost
+  bool answer_for_another_key = false;
+  std::string answer_for_another_name;
+  bool sign_by_stranger = false;
+  absl::Duration leaf_age = absl::Hours(1);
+  v1::GetStatusResponse status;
+  v1::ListNodesResponse nodes;
+  v1::ListAuditRecordsResponse records;
+  v1::VerifyAuditResponse verdict;
+  int page_size = 2;                // pages are small, so that lists have several
+  int audit_calls_until_away = -1;  // ListAuditRecords calls before it answers UNAVAILABLE
+
+  std::map<std::string, v1::Token> tokens;  // by id
+  int create_calls = 0;                     // CreateTokens calls that were not dry runs
+  std::string pin() const;
+
+  static grpc::Status Refuse(grpc::StatusCode code, const std::string& reason, const std::string& message,
+                             const std::string& next);
+
+  grpc::Status GetTrustBundle(grpc::ServerContext*, const v1::GetTrustBundleRequest*,
+                              v1::GetTrustBundleResponse*) override;
+  grpc::Status IssueServiceCertificate(grpc::ServerContext*, const v1::IssueServiceCertificateRequest*,
+                                       v1::IssueServiceCertificateResponse*) override;
+  grpc::Status IssueClientCertificate(grpc::ServerContext*, const v1::IssueClientCertificateRequest*,
+                                      v1::IssueClientCertificateResponse*) override;
+  grpc::Status ListCertificates(grpc::ServerContext*, const v1::ListCertificatesRequest*,
+                                v1::ListCertificatesResponse*) override;
+  grpc::Status GetCertificate(grpc::ServerContext*, const v1::GetCertificateRequest*,
+                              v1::GetCertificateResponse*) override;
+  grpc::Status ListAuthorities(grpc::ServerContext*, const v1::ListAuthoritiesRequest*,
+                               v1::ListAuthoritiesResponse*) override;
+  grpc::Status GetStatus(grpc::ServerContext*, const v1::GetStatusRequest*, v1::GetStatusResponse*) override;
+  grpc::Status ListAuditRecords(grpc::ServerContext*, const v1::ListAuditRecordsRequest*,
+                                v1::ListAuditRecordsResponse*) override;
+  grpc::Status VerifyAudit(grpc::ServerContext*, const v1::VerifyAuditRequest*, v1::VerifyAuditResponse*) override;
+  grpc::Status CreateTokens(grpc::ServerContext*, const v1::CreateTokensRequest*, v1::CreateTokensResponse*) override;
+  grpc::Status ListTokens(grpc::ServerContext*, const v1::ListTokensRequest*, v1::ListTokensResponse*) override;
+  grpc::Status RevokeTokens(grpc::ServerContext*, const v1::RevokeTokensRequest*, v1::RevokeTokensResponse*) override;
+  grpc::Status ListNodes(grpc::ServerContext*, const v1::ListNodesRequest*, v1::ListNodesResponse*) override;
+  grpc::Status GetNode(grpc::ServerContext*, const v1::GetNodeRequest*, v1::GetNodeResponse*) override;
+
+ private:
+  struct Issuer {
+    keys::PrivateKey key;
+    x509::Certificate root;
+  };
+  static Issuer MakeIssuer(const std::string& name, absl::Time now);
+  v1::SignedBundle SignedBundle() const;
+  std::string Leaf(const std::string& csr_pem, const std::string& uri, std::string* serial);
+
+  const absl::Time now_;
+  const Issuer authority_;
+  const Issuer stranger_;
+  const keys::PrivateKey bundle_key_;
+  std::vector<v1::CertificateRecord> certificates_;
+  std::unique_ptr<grpc::Server> server_;
+};
+
+}  // namespace signet::cli
+
+#endif  // SIGNET_TESTS_CLI_FAKE_SIGNETD_H_

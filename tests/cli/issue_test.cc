@@ -1,0 +1,177 @@
+// service issue, client issue, bundle show, write, verify.
+#include <gmock/gmock.h>
+
+#include <fstream>
+
+#include "absl/strings/escaping.h"
+#include "services/bundle/ca_file.h"
+#include "services/files/file.h"
+#include "services/keys/private_key.h"
+#include "services/x509/certificate.h"
+#include "tests/cli/cli_fixture.h"
+
+namespace signet::cli {
+namespace {
+
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+class IssueCommands : public CliTest {
+ protected:
+  IssueCommands() { std::filesystem::create_directory(Path("etc")); }
+  Result IssueSlurmctld(std::vector<std::string> more = {}) {
+    std::vector<std::string> args = {
+        "service", "issue", "slurmctld", "--dir", Path("etc"), "--owner", std::to_string(geteuid())};
+    args.insert(args.end(), more.begin(), more.end());
+    return Run(args);
+  }
+  bool PairFits(const std::string& cert, const std::string& key) {
+    const auto private_key =
+        keys::PrivateKey::FromPem(files::ReadSecret(Path(key), {.allow_group_read = true}).value());
+    return x509::Certificate::ListFromPem(Read(cert))->front().public_key() == private_key->public_key();
+  }
+};
+
+TEST_F(IssueCommands, ServiceIssueWritesSlurmsDefaultNamesWithTheirModes) {
+  const Result result = IssueSlurmctld();
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_EQ(Mode("etc/ctld_cert_key.pem"), 0600u);
+  EXPECT_EQ(Mode("etc/ctld_cert.pem"), 0644u);
+  EXPECT_EQ(Mode("etc/ca_cert.pem"), 0644u);
+  EXPECT_TRUE(Exists("etc/signet-bundle"));
+  EXPECT_TRUE(PairFits("etc/ctld_cert.pem", "etc/ctld_cert_key.pem"));
+  EXPECT_THAT(bundle::FaultsOfCaFile(Read("etc/ca_cert.pem"), now_), IsEmpty());
+  EXPECT_THAT(result.out, HasSubstr("scontrol reconfigure"));
+  EXPECT_THAT(result.out + result.err, Not(HasSubstr("PRIVATE KEY")));
+}
+
+TEST_F(IssueCommands, ServiceIssueLetsAGroupReadTheKey) {
+  ASSERT_EQ(IssueSlurmctld({"--group", std::to_string(getegid())}).code, 0);
+  EXPECT_EQ(Mode("etc/ctld_cert_key.pem"), 0640u);
+}
+
+TEST_F(IssueCommands, ServiceIssueKnowsTheLabsNames) {
+  ASSERT_EQ(IssueSlurmctld({"--layout", "lab"}).code, 0);
+  EXPECT_TRUE(PairFits("etc/slurmctld.pem", "etc/slurmctld.key"));
+  EXPECT_TRUE(Exists("etc/slurm_ca.pem"));
+}
+
+TEST_F(IssueCommands, ServiceIssueReplacesThePairAndSaysWhatItReplaced) {
+  ASSERT_EQ(IssueSlurmctld().code, 0);
+  const std::string before = Read("etc/ctld_cert_key.pem");
+  const Result again = IssueSlurmctld();
+  ASSERT_EQ(again.code, 0) << again.err;
+  EXPECT_THAT(again.err, HasSubstr("replaced certificate 2201 of slurmctld"));
+  EXPECT_NE(Read("etc/ctld_cert_key.pem"), before);
+  EXPECT_TRUE(PairFits("etc/ctld_cert.pem", "etc/ctld_cert_key.pem"));
+}
+
+TEST_F(IssueCommands, ServiceIssueWritesNothingForAWrongAnswer) {
+  const auto refused = [this](const std::string& what) {
+    const Result result = IssueSlurmctld();
+    EXPECT_EQ(result.code, 1) << what;
+    EXPECT_THAT(result.err, HasSubstr(what));
+    EXPECT_EQ(FilesIn("etc"), 0) << what;
+  };
+  signetd_.answer_for_another_key = true;
+  refused("another key");
+  signetd_.answer_for_another_key = false;
+  signetd_.answer_for_another_name = "slurmdbd";
+  refused("a certificate for slurmdbd");
+  signetd_.answer_for_another_name = "";
+  signetd_.sign_by_stranger = true;
+  refused("does not verify");
+  signetd_.sign_by_stranger = false;
+  signetd_.leaf_age = absl::Hours(24 * 91);
+  refused("does not verify");
+}
+
+TEST_F(IssueCommands, ServiceIssueBelievesThePinOverTheServer) {
+  const Result result = IssueSlurmctld({"--pin", std::string(64, 'a')});
+  EXPECT_EQ(result.code, 1);
+  EXPECT_EQ(FilesIn("etc"), 0);
+  EXPECT_EQ(IssueSlurmctld({"--pin", "aa"}).code, 2);
+  EXPECT_EQ(IssueSlurmctld({"--pin", absl::BytesToHexString(signetd_.pin())}).code, 0);
+}
+
+TEST_F(IssueCommands, AFailureWhileWritingLeavesTheOldPair) {
+  ASSERT_EQ(IssueSlurmctld().code, 0);
+  const std::string key = Read("etc/ctld_cert_key.pem");
+  std::filesystem::remove(Path("etc/ctld_cert.pem"));
+  std::filesystem::create_directory(Path("etc/ctld_cert.pem"));
+  const int files = FilesIn("etc");
+  EXPECT_EQ(IssueSlurmctld().code, 1);
+  EXPECT_EQ(Read("etc/ctld_cert_key.pem"), key);
+  EXPECT_EQ(FilesIn("etc"), files);
+}
+
+TEST_F(IssueCommands, ServiceIssueRefusesOtherNamesAndUnknownUsers) {
+  EXPECT_EQ(Run({"service", "issue", "n1"}).code, 2);
+  EXPECT_EQ(Run({"service", "issue", "slurmctld", "--dir", Path("etc"), "--owner", "no-such-user"}).code, 2);
+  EXPECT_EQ(FilesIn("etc"), 0);
+}
+
+TEST_F(IssueCommands, ADryRunOfServiceIssueWritesNothing) {
+  EXPECT_EQ(IssueSlurmctld({"--dry-run"}).code, 0);
+  EXPECT_EQ(FilesIn("etc"), 0);
+}
+
+TEST_F(IssueCommands, ClientIssueWritesThreeFilesAndTheLinesForTheAdapter) {
+  const Result result = Run({"client", "issue", "head2", "--role", "controller", "--out-dir", Path("head2")});
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_EQ(Mode("head2"), 0700u);
+  EXPECT_EQ(Mode("head2/control.key"), 0600u);
+  EXPECT_TRUE(PairFits("head2/control.pem", "head2/control.key"));
+  EXPECT_TRUE(x509::Certificate::FromPem(Read("head2/control_ca.pem")).ok());
+  EXPECT_THAT(result.out, HasSubstr("tls: {cert: /etc/signet/control.pem"));
+  EXPECT_EQ(Run({"client", "issue", "head2", "--role", "controller", "--out-dir", Path("head2")}).code, 1);
+}
+
+TEST_F(IssueCommands, ClientIssueWritesNothingForAWrongAnswer) {
+  signetd_.answer_for_another_key = true;
+  EXPECT_EQ(Run({"client", "issue", "head2", "--role", "admin", "--out-dir", Path("head2")}).code, 1);
+  EXPECT_FALSE(Exists("head2"));
+  EXPECT_EQ(Run({"client", "issue", "head2", "--role", "public", "--out-dir", Path("head2")}).code, 2);
+}
+
+TEST_F(IssueCommands, BundleWriteIsIdempotentAndNeverGoesBack) {
+  signetd_.status.set_bundle_generation(3);
+  EXPECT_THAT(Run({"bundle", "write", "--dir", Path("etc")}).out, HasSubstr("generation 3 written"));
+  EXPECT_THAT(Run({"bundle", "write", "--dir", Path("etc")}).out, HasSubstr("generation 3 unchanged"));
+  signetd_.status.set_bundle_generation(2);
+  const std::string before = Read("etc/ca_cert.pem");
+  EXPECT_EQ(Run({"bundle", "write", "--dir", Path("etc")}).code, 1);
+  EXPECT_EQ(Read("etc/ca_cert.pem"), before);
+}
+
+TEST_F(IssueCommands, BundleShowNamesGenerationAndPin) {
+  const Result result = Run({"bundle", "show"});
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr(absl::BytesToHexString(signetd_.pin())));
+  EXPECT_THAT(result.out, HasSubstr("CN=Slurm CA"));
+}
+
+TEST_F(IssueCommands, BundleVerifyListsEverythingThatWouldCrashSlurm) {
+  ASSERT_EQ(Run({"bundle", "write", "--dir", Path("etc")}).code, 0);
+  EXPECT_EQ(Run({"bundle", "verify", Path("etc/ca_cert.pem")}).code, 0);
+  Write("bad.pem", "# a -- b\n" + Read("etc/ca_cert.pem") + "trailing text\n");
+  const Result bad = Run({"bundle", "verify", Path("bad.pem")});
+  EXPECT_EQ(bad.code, 1);
+  EXPECT_GE(std::count(bad.out.begin(), bad.out.end(), '\n'), 2) << bad.out;
+  Write("empty.pem", "");
+  EXPECT_EQ(Run({"bundle", "verify", Path("empty.pem")}).code, 1);
+}
+
+TEST_F(IssueCommands, BundleVerifyBelievesASignedBundleByItsPinOnly) {
+  ASSERT_EQ(Run({"bundle", "write", "--dir", Path("etc")}).code, 0);
+  const std::string file = Path("etc/signet-bundle");
+  EXPECT_EQ(Run({"bundle", "verify", file}).code, 2);
+  EXPECT_EQ(Run({"bundle", "verify", file, "--pin", absl::BytesToHexString(signetd_.pin())}).code, 0);
+  EXPECT_EQ(Run({"bundle", "verify", file, "--pin", std::string(64, 'b')}).code, 1);
+  EXPECT_EQ(Run({"bundle", "verify", file, "--pin", absl::BytesToHexString(signetd_.pin()), "--cluster", "beta"}).code,
+            1);
+}
+
+}  // namespace
+}  // namespace signet::cli
