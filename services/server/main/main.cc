@@ -16,6 +16,7 @@
 #include "services/base/reason.h"
 #include "services/server/config.h"
 #include "services/server/daemon.h"
+#include "services/server/grpc_log.h"
 #include "services/server/notify.h"
 #include "services/telemetry/logger.h"
 
@@ -67,6 +68,7 @@ void Reload(const std::string& path, Daemon& daemon, telemetry::Logger& logger) 
 
 int Serve(const std::string& path, const Config& config, const sigset_t& signals) {
   const std::unique_ptr<telemetry::Logger> logger = telemetry::MakeStderrLogger(config.log_level);
+  const GrpcLog grpc_log(*logger);
   base::SystemClock clock;
   base::SystemRandom random;
   absl::StatusOr<std::unique_ptr<Daemon>> daemon = Daemon::Start(config, {clock, random, *logger});

@@ -1,0 +1,190 @@
+#include "services/rpc/calls.h"
+
+#include <future>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "google/rpc/error_details.pb.h"
+#include "google/rpc/status.pb.h"
+#include "gtest/gtest.h"
+#include "services/base/reason.h"
+#include "services/keys/sealed/sealed_custody.h"
+#include "services/store/sqlite/sqlite_store.h"
+#include "signet/v1/audit.pb.h"
+
+namespace signet::rpc {
+namespace {
+
+constexpr Method kSign = {"signet.v1.CertAuthority.SignCertificate", "certificate.sign"};
+constexpr Method kList = {"signet.v1.NodeEnrollment.ListNodes", "node.list", false};
+
+std::string Subject() { return "n1"; }
+absl::Status Fine(const audit::Origin&) { return absl::OkStatus(); }
+
+std::string ReasonOfReply(const grpc::Status& status) {
+  google::rpc::Status details;
+  google::rpc::ErrorInfo info;
+  if (!details.ParseFromString(status.error_details()) || details.details_size() == 0) return "";
+  return details.details(0).UnpackTo(&info) ? info.reason() : "";
+}
+
+class CallsTest : public ::testing::Test {
+ protected:
+  CallsTest() {
+    std::string pattern = ::testing::TempDir() + "/signet-calls-XXXXXX";
+    const std::string folder = mkdtemp(pattern.data());
+    store_ = *store::sqlite::Open({.path = folder + "/db"}, *logger_);
+    custody_ = *keys::sealed::SealedCustody::Create(base::SecretBytes(std::string(32, 'k')), random_);
+    EXPECT_TRUE(authority::EnsureFirstAuthorities({"alpha", "CN=Slurm CA", absl::Hours(24 * 365)}, *store_, *custody_,
+                                                  clock_, random_, *logger_)
+                    .ok());
+    authorities_ = *authority::Authorities::Open(*store_, *custody_, clock_);
+    audit_ =
+        std::make_unique<audit::AuditLog>("alpha", *authority::OpenKey(*store_, *custody_, "audit"), clock_, *logger_);
+    callers_ = std::make_unique<Callers>("alpha", *authorities_, clock_);
+    calls_ = std::make_unique<Calls>(
+        Calls::Parts{*callers_, access_, *audit_, *store_, clock_, random_, *logger_, metrics_}, Limits{});
+  }
+
+  grpc::Status Run(Listener listener, const Method& method,
+                   absl::FunctionRef<absl::Status(const audit::Origin&)> handler) {
+    return calls_->Run({listener, nullptr, absl::InfiniteFuture()}, method, Subject, handler);
+  }
+
+  // Records that refuse something.
+  std::vector<v1::AuditRecord> Refusals() {
+    std::vector<v1::AuditRecord> refusals;
+    EXPECT_TRUE(store_
+                    ->Read([&](const store::Tables& tables) {
+                      const auto rows = tables.audit().List(0, 1000);
+                      for (const store::AuditRow& row : *rows) {
+                        v1::AuditRecord record;
+                        EXPECT_TRUE(record.ParseFromString(row.bytes));
+                        if (record.outcome() == v1::AUDIT_OUTCOME_REFUSED) refusals.push_back(record);
+                      }
+                      return absl::OkStatus();
+                    })
+                    .ok());
+    return refusals;
+  }
+
+  base::FakeClock clock_{absl::Now()};
+  base::SystemRandom random_;
+  std::unique_ptr<telemetry::Logger> logger_ = telemetry::MakeNullLogger();
+  telemetry::Metrics metrics_;
+  std::unique_ptr<store::Store> store_;
+  std::unique_ptr<keys::Custody> custody_;
+  std::unique_ptr<authority::Authorities> authorities_;
+  std::unique_ptr<audit::AuditLog> audit_;
+  std::unique_ptr<Callers> callers_;
+  const AccessTable access_;
+  std::unique_ptr<Calls> calls_;
+};
+
+TEST_F(CallsTest, HandsTheCallerAndARequestIdToTheHandler) {
+  audit::Origin seen;
+  EXPECT_TRUE(Run(Listener::kControllerSocket, kSign, [&](const audit::Origin& origin) {
+                seen = origin;
+                return absl::OkStatus();
+              }).ok());
+  EXPECT_EQ(seen.actor, "socket:controller");
+  EXPECT_THAT(seen.request_id, testing::MatchesRegex("[0-9a-f]{16}"));
+  EXPECT_THAT(Refusals(), testing::IsEmpty());
+}
+
+TEST_F(CallsTest, NeverRunsAHandlerTheCallerMayNotCall) {
+  bool ran = false;
+  const auto handler = [&](const audit::Origin&) {
+    ran = true;
+    return absl::OkStatus();
+  };
+  const grpc::Status status = Run(Listener::kControllerSocket, kList, handler);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::PERMISSION_DENIED);
+  EXPECT_EQ(ReasonOfReply(status), base::kAccessDenied);
+  EXPECT_EQ(Run(Listener::kNetwork, kSign, handler).error_code(), grpc::StatusCode::PERMISSION_DENIED);
+  EXPECT_EQ(Run(Listener::kAdminSocket, {"signet.v1.CertAuthority.None", "none"}, handler).error_code(),
+            grpc::StatusCode::PERMISSION_DENIED);
+  EXPECT_FALSE(ran);
+  const auto refusals = Refusals();
+  ASSERT_EQ(refusals.size(), 3u);
+  EXPECT_EQ(refusals[0].actor(), "socket:controller");
+  EXPECT_EQ(refusals[0].subject(), "NodeEnrollment.ListNodes");
+  EXPECT_EQ(refusals[0].reason(), base::kAccessDenied);
+}
+
+TEST_F(CallsTest, WritesOneAuditRecordForARefusalByAHandler) {
+  const grpc::Status status = Run(Listener::kControllerSocket, kSign, [](const audit::Origin&) {
+    return base::Refusal(absl::StatusCode::kPermissionDenied, base::kNodeBlocked, "n1 is blocked");
+  });
+  EXPECT_EQ(ReasonOfReply(status), base::kNodeBlocked);
+  const auto refusals = Refusals();
+  ASSERT_EQ(refusals.size(), 1u);
+  EXPECT_EQ(refusals[0].action(), "certificate.sign");
+  EXPECT_EQ(refusals[0].subject(), "n1");
+  EXPECT_EQ(refusals[0].reason(), base::kNodeBlocked);
+  EXPECT_THAT(refusals[0].request_id(), testing::MatchesRegex("[0-9a-f]{16}"));
+}
+
+TEST_F(CallsTest, ARefusalWithoutAReasonIsNotRecordedAsDone) {
+  Run(Listener::kControllerSocket, kSign, [](const audit::Origin&) { return absl::InternalError("lost"); });
+  ASSERT_EQ(Refusals().size(), 1u);
+  EXPECT_EQ(Refusals()[0].reason(), base::kInternal);
+}
+
+TEST_F(CallsTest, OnlyCountsWhatLoadRefused) {
+  Run(Listener::kControllerSocket, kSign, [](const audit::Origin&) {
+    return base::Refusal(absl::StatusCode::kResourceExhausted, base::kOverloaded, "too many wait");
+  });
+  Run(Listener::kAdminSocket, kList, [](const audit::Origin&) { return absl::NotFoundError("none"); });
+  EXPECT_THAT(Refusals(), testing::IsEmpty());
+  EXPECT_THAT(metrics_.Text(), testing::HasSubstr("signet_refusals_total{reason=\"OVERLOADED\"} 1"));
+}
+
+TEST_F(CallsTest, DoesNotBeginWithoutTimeLeft) {
+  const auto run = [&](absl::Duration left) {
+    return calls_->Run({Listener::kAdminSocket, nullptr, absl::Now() + left}, kSign, Subject, Fine);
+  };
+  EXPECT_EQ(ReasonOfReply(run(absl::Milliseconds(50))), base::kDeadlineTooShort);
+  EXPECT_EQ(run(-absl::Seconds(1)).error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
+  EXPECT_TRUE(run(absl::Seconds(60)).ok());
+}
+
+TEST_F(CallsTest, ShedsWhatIsBeyondTheLimitAndTakesCallsAgainAfterwards) {
+  Limits one;
+  one.max_concurrent_calls = 1;
+  calls_->SetLimits(one);
+  std::promise<void> entered;
+  std::promise<void> leave;
+  std::thread first([&] {
+    EXPECT_TRUE(Run(Listener::kAdminSocket, kSign, [&](const audit::Origin&) {
+                  entered.set_value();
+                  leave.get_future().wait();
+                  return absl::OkStatus();
+                }).ok());
+  });
+  entered.get_future().wait();
+  EXPECT_EQ(ReasonOfReply(Run(Listener::kAdminSocket, kSign, Fine)), base::kOverloaded);
+  leave.set_value();
+  first.join();
+  EXPECT_TRUE(Run(Listener::kAdminSocket, kSign, Fine).ok());
+}
+
+TEST_F(CallsTest, SummarisesAFloodOfDenials) {
+  for (int i = 0; i < 60; ++i) Run(Listener::kNetwork, kList, Fine);
+  EXPECT_EQ(Refusals().size(), 50u);
+  calls_->Summarise();
+  const auto refusals = Refusals();
+  ASSERT_EQ(refusals.size(), 51u);
+  EXPECT_EQ(refusals.back().action(), "access.deny");
+  EXPECT_EQ(refusals.back().facts().at("calls"), "10");
+  calls_->Summarise();
+  EXPECT_EQ(Refusals().size(), 51u);
+  clock_.Advance(absl::Seconds(1));
+  Run(Listener::kNetwork, kList, Fine);
+  EXPECT_EQ(Refusals().size(), 52u);
+}
+
+}  // namespace
+}  // namespace signet::rpc

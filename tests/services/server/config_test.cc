@@ -1,0 +1,133 @@
+#include "services/server/config.h"
+
+#include <fstream>
+#include <sstream>
+#include <string>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "services/base/reason.h"
+
+namespace signet::server {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+std::string FaultOf(const std::string& text) {
+  const auto config = ParseConfig("signetd.yaml", text);
+  return config.ok() ? "" : std::string(config.status().message());
+}
+
+TEST(Config, NeedsOnlyTheCluster) {
+  const auto config = ParseConfig("signetd.yaml", "cluster: alpha\n");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->data_dir, "/var/lib/signet");
+  EXPECT_EQ(config->kek_file, "/var/lib/signet/kek");
+  EXPECT_EQ(config->admin.mode, 0600u);
+  EXPECT_EQ(config->controller.group, "slurm");
+  EXPECT_FALSE(config->controller.group_required);
+  EXPECT_EQ(config->grpc.address, "");
+  EXPECT_EQ(config->metrics_address, "127.0.0.1:6844");
+  EXPECT_EQ(config->authority_subject, "CN=Slurm CA alpha");
+  EXPECT_EQ(config->node_profile.lifetime, absl::Hours(7 * 24));
+}
+
+TEST(Config, TheShippedExampleIsRightAndShowsTheDefaults) {
+  std::ifstream file(SIGNET_SOURCE_DIR "/packaging/signetd.yaml");
+  std::stringstream text;
+  text << file.rdbuf();
+  const auto shipped = ParseConfig("packaging/signetd.yaml", text.str());
+  ASSERT_TRUE(shipped.ok()) << shipped.status();
+  // The same with every commented key switched on.
+  std::string uncommented;
+  std::istringstream lines(text.str());
+  for (std::string line; std::getline(lines, line);) {
+    // "# " begins a sentence, a bare # a key.
+    const bool key = line.size() > 2 && line[0] == '#' && (line[1] != ' ' || line[2] == ' ');
+    if (key) line.erase(0, 1);
+    uncommented += line + "\n";
+  }
+  const auto full = ParseConfig("packaging/signetd.yaml", uncommented);
+  ASSERT_TRUE(full.ok()) << full.status();
+  EXPECT_EQ(full->grpc.address, "0.0.0.0:6843");
+  EXPECT_EQ(full->admin.path, shipped->admin.path);
+  EXPECT_EQ(full->controller.path, shipped->controller.path);
+  EXPECT_EQ(full->metrics_address, shipped->metrics_address);
+  EXPECT_EQ(full->authority_lifetime, shipped->authority_lifetime);
+  EXPECT_EQ(full->node_profile.lifetime, shipped->node_profile.lifetime);
+  EXPECT_EQ(full->service_profile.lifetime, shipped->service_profile.lifetime);
+  EXPECT_EQ(full->limits.max_concurrent_calls, shipped->limits.max_concurrent_calls);
+  EXPECT_EQ(full->limits.message_bytes, shipped->limits.message_bytes);
+  EXPECT_EQ(full->log_level, shipped->log_level);
+}
+
+struct FaultCase {
+  std::string text;
+  std::string fault;
+};
+class Faults : public ::testing::TestWithParam<FaultCase> {};
+
+TEST_P(Faults, AreNamedWithTheirKey) { EXPECT_THAT(FaultOf(GetParam().text), HasSubstr(GetParam().fault)); }
+
+INSTANTIATE_TEST_SUITE_P(
+    Config, Faults,
+    ::testing::Values(
+        FaultCase{"", "signetd.yaml:1: cluster: missing"},
+        FaultCase{"cluster: 'a b'\n", "signetd.yaml:1: cluster: not a cluster name"},
+        FaultCase{"cluster: a/b\n", "cluster: not a cluster name"},
+        FaultCase{"cluster: a\ndata_dir: var\n",
+                  "signetd.yaml:2: data_dir: not a usable path; allowed: an absolute path"},
+        FaultCase{"cluster: a\nretention: 90d\n", "signetd.yaml:2: retention: unknown key"},
+        FaultCase{"cluster: a\nlisten: {grpc: {address: ':6843', names: [h]}}\n",
+                  "listen.grpc.address: not an address"},
+        FaultCase{"cluster: a\nlisten: {grpc: {address: 'localhost:6843', names: [h]}}\n", "listen.grpc.address"},
+        FaultCase{"cluster: a\nlisten: {grpc: {address: '::1:6843', names: [h]}}\n", "listen.grpc.address"},
+        FaultCase{"cluster: a\nlisten: {grpc: {address: '1.2.3.4:0', names: [h]}}\n", "listen.grpc.address"},
+        FaultCase{"cluster: a\nlisten: {grpc: {address: '1.2.3.4:65536', names: [h]}}\n", "listen.grpc.address"},
+        FaultCase{"cluster: a\nlisten: {grpc: {address: '0.0.0.0:6843'}}\n", "listen.grpc.names: missing"},
+        FaultCase{"cluster: a\nlisten: {grpc: {address: '0.0.0.0:6843', names: []}}\n", "listen.grpc.names: missing"},
+        FaultCase{"cluster: a\nlisten: {grpc: {address: '0.0.0.0:6843', names: [10.0.0.1]}}\n",
+                  "listen.grpc.names: 10.0.0.1 is not a host name"},
+        FaultCase{"cluster: a\nlisten: {grpc: {names: [h]}}\n", "listen.grpc.address: missing, while names are given"},
+        FaultCase{"cluster: a\nlisten: {metrics: {address: nowhere}}\n", "listen.metrics.address: not an address"},
+        FaultCase{"cluster: a\nlisten: {admin: {mode: \"0666\"}}\n", "listen.admin.mode: whoever connects"},
+        FaultCase{"cluster: a\nlisten: {admin: {mode: \"0060\"}}\n", "listen.admin.mode"},
+        FaultCase{"cluster: a\nlisten: {admin: {socket: run/a.sock}}\n", "listen.admin.socket: not a usable path"},
+        FaultCase{"cluster: a\nlisten: {admin: {socket: /" + std::string(107, 'a') + "}}\n", "at most 107 bytes"},
+        FaultCase{"cluster: a\nlisten: {admin: {socket: /x}, controller: {socket: /x}}\n",
+                  "listen.controller.socket: the same as listen.admin.socket"},
+        FaultCase{"cluster: a\nauthority: {subject: 'Slurm'}\n", "authority.subject"},
+        FaultCase{"cluster: a\nauthority: {lifetime: 60d}\n",
+                  "profiles.service.lifetime: longer than authority.lifetime"},
+        FaultCase{"cluster: a\nauthority: {lifetime: 31y}\n",
+                  "authority.lifetime: 31y is out of range; allowed: 30d to 30y"},
+        FaultCase{"cluster: a\nkeys: {kind: pkcs11}\n", "keys.kind: unknown value \"pkcs11\"; allowed: sealed"},
+        FaultCase{"cluster: a\nkeys: {kek_file: kek}\n", "keys.kek_file: not a usable path"},
+        FaultCase{"cluster: a\nstore: {kind: postgres}\n", "store.kind: unknown value \"postgres\"; allowed: sqlite"},
+        FaultCase{"cluster: a\nprofiles: {node: {lifetime: 30m}}\n", "profiles.node.lifetime: 30m is out of range"},
+        FaultCase{"cluster: a\nprofiles: {control: {lifetime: 30d}}\n", "profiles.control: unknown key"},
+        FaultCase{"cluster: a\nlog: {level: verbose}\n", "log.level: unknown value \"verbose\""},
+        FaultCase{"cluster: a\nlimits: {max_concurrent_calls: 0}\n", "limits.max_concurrent_calls: 0 is out of range"},
+        FaultCase{"cluster: a\nlimits: {message_bytes: 1}\n", "limits.message_bytes: 1 is out of range"}));
+
+TEST(Config, ReportsAllFaultsAtOnce) {
+  const std::string faults = FaultOf("clustr: a\nlisten: {grpc: {address: x}}\nlog: {level: x}\n");
+  EXPECT_THAT(faults, HasSubstr("clustr: unknown key, did you mean cluster?"));
+  EXPECT_THAT(faults, HasSubstr("listen.grpc.names"));
+  EXPECT_THAT(faults, HasSubstr("log.level"));
+}
+
+TEST(Config, AnUnreadableFileIsAnError) { EXPECT_FALSE(LoadConfig("/nonexistent/signetd.yaml").ok()); }
+
+TEST(KeysThatNeedARestart, NamesWhatChangedAndNothingElse) {
+  const Config running = *ParseConfig("a", "cluster: alpha\n");
+  const Config wanted = *ParseConfig("a",
+                                     "cluster: alpha\nlog: {level: debug}\nlimits: {max_concurrent_calls: 9}\n"
+                                     "listen: {grpc: {address: '0.0.0.0:1', names: [h]}}\n");
+  EXPECT_THAT(KeysThatNeedARestart(running, running), ElementsAre());
+  EXPECT_THAT(KeysThatNeedARestart(running, wanted), ElementsAre("listen.grpc.address", "listen.grpc.names"));
+}
+
+}  // namespace
+}  // namespace signet::server
