@@ -1,6 +1,8 @@
 // signet-slurm: one program under the names of Slurm's seven scripts.
 #include <unistd.h>
 
+#include <cstring>
+
 #include "adapters/slurm/process.h"
 #include "adapters/slurm/run.h"
 #include "adapters/slurm/verb.h"
@@ -9,6 +11,11 @@
 namespace {
 
 namespace slurm = signet::slurm;
+
+// argv is readable for every user in /proc/<pid>/cmdline, and certgen's holds a private key.
+void HideArguments(int argc, char** argv) {
+  for (int i = 1; i < argc; ++i) explicit_bzero(argv[i], strlen(argv[i]));
+}
 
 // `install` copies megabytes, and no daemon waits for it.
 constexpr absl::Duration kAmple = absl::Seconds(60);
@@ -23,6 +30,7 @@ int Main(int argc, char** argv) {
   const absl::StatusOr<slurm::Invocation> invocation = slurm::ParseInvocation(argc, argv);
   if (!invocation.ok()) return Fail("usage", invocation.status());
   if (!prepared.ok()) return Fail(invocation->name, prepared);
+  if (invocation->verb == slurm::Verb::kCertgen) HideArguments(argc, argv);
   slurm::EndAfter(invocation->verb == slurm::Verb::kInstall ? kAmple : slurm::kTotalTime + absl::Milliseconds(200),
                   invocation->name);
   const slurm::Deadline deadline(slurm::kTotalTime);

@@ -1,0 +1,94 @@
+#include "adapters/slurm/refresh.h"
+
+#include <gtest/gtest.h>
+
+#include "adapters/slurm/enrolment.h"
+#include "services/bundle/ca_file.h"
+#include "services/bundle/signed_bundle.h"
+#include "services/evidence/statement.h"
+#include "services/files/file.h"
+#include "tests/adapters/slurm/scratch.h"
+
+namespace signet::slurm {
+namespace {
+
+class RefreshTest : public testing::Test {
+ protected:
+  RefreshTest() {
+    config_.cluster = "alpha";
+    config_.bundle_pin = key_.public_key().spki_sha256();
+    config_.bundle_sources = {scratch_ / "missing", scratch_ / "bundle"};
+    Offer(3);
+  }
+  void Offer(uint64_t generation) {
+    bundle::Bundle offered;
+    offered.cluster = "alpha";
+    offered.generation = generation;
+    if (generation > 1) offered.previous_sha256 = std::string(32, 'p');
+    offered.ca_cert_pem = *bundle::RenderCaFile({authority_.root});
+    offered.created_at = absl::FromUnixMillis(absl::ToUnixMillis(absl::Now()));
+    const auto bytes = bundle::Sign(offered, key_);
+    ASSERT_TRUE(bytes.ok()) << bytes.status();
+    WriteFile(scratch_ / "bundle", *bytes);
+  }
+  absl::StatusOr<std::string> Run() const {
+    return Refresh(config_, HostNamed("n1"), Deadline(absl::Seconds(10)), absl::Now());
+  }
+
+  const Scratch scratch_;
+  const TestAuthority authority_;
+  const keys::PrivateKey key_ = *keys::PrivateKey::Generate(x509::KeyType::kEcP256);
+  Config config_ = ConfigIn(scratch_);
+};
+
+TEST_F(RefreshTest, WritesAVerifiedBundleFromAFileWhenNoServerAnswers) {
+  const auto line = Run();
+  ASSERT_TRUE(line.ok()) << line.status();
+  EXPECT_EQ(*line, config_.ca_cert_file + ": written, generation 3\n");
+  EXPECT_EQ(*Run(), config_.ca_cert_file + ": unchanged, generation 3\n");
+}
+
+TEST_F(RefreshTest, WritesNothingForAnotherPinAnotherClusterOrAnOlderGeneration) {
+  ASSERT_TRUE(Run().ok());
+  const std::string before = ReadFile(config_.ca_cert_file);
+  Offer(2);
+  EXPECT_FALSE(Run().ok());
+  Offer(4);
+  config_.bundle_pin = x509::Sha256("another key");
+  EXPECT_FALSE(Run().ok());
+  config_.bundle_pin = key_.public_key().spki_sha256();
+  config_.cluster = "beta";
+  EXPECT_FALSE(Run().ok());
+  EXPECT_EQ(ReadFile(config_.ca_cert_file), before);
+}
+
+TEST_F(RefreshTest, WritesNothingWithoutAPin) {
+  config_.bundle_pin = "";
+  config_.token_files = {};
+  EXPECT_FALSE(Run().ok());
+  EXPECT_FALSE(files::Exists(config_.ca_cert_file));
+}
+
+TEST_F(RefreshTest, AnEnrolmentByRootReportsTheBundleThatItJustWrote) {
+  Host host = HostNamed("n1");
+  if (host.uid != 0) GTEST_SKIP() << "only root's generate-csr writes";
+  const base::SystemClock clock;
+  const Deadline deadline(absl::Seconds(10));
+  const auto token = Enrolment(config_, host, clock, deadline).NodeToken("n1");
+  ASSERT_TRUE(token.ok()) << token.status();
+  const auto statement = evidence::SignedStatement::Parse(*evidence::DecodeScriptToken(*token));
+  ASSERT_TRUE(statement.ok());
+  EXPECT_EQ(statement->statement().bundle_on_disk.generation, 3u);
+  EXPECT_EQ(statement->statement().bundle_on_disk.sha256, x509::Sha256(ReadFile(config_.ca_cert_file)));
+}
+
+TEST_F(RefreshTest, ABadSourceNeverStopsAnEnrolment) {
+  WriteFile(scratch_ / "bundle", "garbage");
+  const Host host = HostNamed("n1");
+  const base::SystemClock clock;
+  const Deadline deadline(absl::Seconds(10));
+  EXPECT_TRUE(Enrolment(config_, host, clock, deadline).NodeToken("n1").ok());
+}
+
+}  // namespace
+}  // namespace signet::slurm
