@@ -5,10 +5,10 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "services/evidence/statement.h"
 #include "services/keys/private_key.h"
 #include "services/x509/certificate_request.h"
 #include "services/x509/pem.h"
+#include "signet/v1/statement.pb.h"
 #include "tests/contract/judges.h"
 #include "tests/contract/slurm_daemons.h"
 #include "tests/contract/test_cluster.h"
@@ -48,23 +48,32 @@ class EnrolledAttacker : public testing::Test {
     return x509::EncodePem(x509::kCertificateRequestLabel,
                            x509::AssembleRequest(info, x509::SignatureAlgorithm::kEcdsaSha256, signature));
   }
-  // What the node's statement would say if it asked for `name`, signed afresh by the node's identity key.
+  // The node's statement with another name in it, signed afresh by the node's identity key. Built field by field: our
+  // own evidence::Sign would refuse to make some of these.
   std::string RequestInTheNameOf(const std::string& name) const {
-    evidence::Statement statement = evidence::SignedStatement::Parse(OwnStatement())->statement();
-    statement.node = name;
-    statement.seq += 1000;
-    statement.token_id.clear();
-    return Request(name, TlsKey(), *evidence::Sign(statement, IdentityKey(), nullptr));
+    v1::SignedStatement signed_statement;
+    v1::Statement statement;
+    EXPECT_TRUE(signed_statement.ParseFromString(OwnStatement()) &&
+                statement.ParseFromString(signed_statement.statement()));
+    statement.set_node(name);
+    statement.set_seq(statement.seq() + 1000);
+    statement.clear_token_id();
+    signed_statement.set_statement(statement.SerializeAsString());
+    signed_statement.set_identity_signature(
+        *keys::SignInDomain(IdentityKey(), keys::kStatementDomain, signed_statement.statement()));
+    signed_statement.clear_token_signature();
+    return Request(name, TlsKey(), signed_statement.SerializeAsString());
   }
-  // Refused by sign_csr, without a certificate, and in the audit log with `reason`.
+  // Refused by sign_csr, without a certificate; the audit log's last record says so, with `reason`.
   void ExpectRefusedAndAudited(const std::string& csr, const std::string& subject, const std::string& reason) const {
     const ScriptResult result = cluster_.ControllerScripts().Run("sign-csr", {csr});
     EXPECT_FALSE(result.exited_zero()) << result.Describe();
     EXPECT_FALSE(absl::StrContains(result.output, "BEGIN")) << result.output;
-    const ScriptResult tail = cluster_.Ctl({"audit", "tail", "-o", "json"});
+    const ScriptResult tail = cluster_.Ctl({"audit", "tail", "-n", "1", "-o", "json"});
     EXPECT_TRUE(tail.exited_zero()) << tail.Describe();
-    EXPECT_TRUE(absl::StrContains(tail.output, reason)) << tail.output;
-    EXPECT_TRUE(absl::StrContains(tail.output, absl::StrCat("\"", subject))) << tail.output;
+    EXPECT_TRUE(absl::StrContains(tail.output, absl::StrCat("\"subject\": \"", subject, "\""))) << tail.output;
+    EXPECT_TRUE(absl::StrContains(tail.output, absl::StrCat("\"reason\": \"", reason, "\""))) << tail.output;
+    EXPECT_TRUE(absl::StrContains(tail.output, "AUDIT_OUTCOME_REFUSED")) << tail.output;
   }
 
   TestCluster cluster_;
@@ -78,11 +87,11 @@ TEST_F(EnrolledAttacker, GetsNoCertificateForSlurmctldWithAPlainRequest) {
 }
 
 TEST_F(EnrolledAttacker, GetsNoCertificateForSlurmctldWithItsOwnStatement) {
-  ExpectRefusedAndAudited(Request("slurmctld", TlsKey(), OwnStatement()), "slurmctld", "WRONG_NODE");
+  ExpectRefusedAndAudited(Request("slurmctld", TlsKey(), OwnStatement()), "slurmctld", "NAME_REFUSED");
 }
 
 TEST_F(EnrolledAttacker, GetsNoCertificateForSlurmctldWithAStatementInItsName) {
-  ExpectRefusedAndAudited(RequestInTheNameOf("slurmctld"), "slurmctld", "REFUSED");
+  ExpectRefusedAndAudited(RequestInTheNameOf("slurmctld"), "slurmctld", "NAME_REFUSED");
 }
 
 TEST_F(EnrolledAttacker, GetsNoCertificateForAnotherNodeWithItsOwnStatement) {
@@ -90,7 +99,7 @@ TEST_F(EnrolledAttacker, GetsNoCertificateForAnotherNodeWithItsOwnStatement) {
 }
 
 TEST_F(EnrolledAttacker, GetsNoCertificateForAnotherNodeWithAStatementInItsName) {
-  ExpectRefusedAndAudited(RequestInTheNameOf("n002"), "n002", "REFUSED");
+  ExpectRefusedAndAudited(RequestInTheNameOf("n002"), "n002", "WRONG_NODE");
 }
 
 TEST_F(EnrolledAttacker, GetsNoCertificateForAnotherNodesStatementAndItsOwnKey) {

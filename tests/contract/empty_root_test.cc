@@ -50,12 +50,15 @@ TEST_F(EmptyRoot, ANodeEnrolsWithOneFileAndItsToken) {
   inside.directory = "/scripts";
   inside.call.root = root;
   inside.call.environment = {"PATH=/bin", "SIGNET_SLURM_CONFIG=/etc/signet-slurm.yaml"};
-  fs::copy(cluster.path("scripts"), root + "/scripts", fs::copy_options::copy_symlinks);
+  fs::copy(cluster.path("scripts"), root + "/scripts", fs::copy_options::recursive | fs::copy_options::copy_symlinks);
   fs::copy_file(cluster.token_file("n001"), root + "/tokens/n001.token");
   WriteAll(root + "/etc/signet-slurm.yaml",
            "cluster: demo\nca_cert_file: /etc/slurm/ca_cert.pem\ntoken_files: [\"/tokens/{node}.token\"]\nstate_dir: "
            "/state\n"
            "servers: [\"unix:/controller.sock\"]\n");
+  // What every kernel shows of itself.
+  fs::create_directories(root + "/proc/sys/kernel/random");
+  WriteAll(root + "/proc/sys/kernel/random/boot_id", ReadAll("/proc/sys/kernel/random/boot_id"));
   // The controller's socket, reached from inside by the same file.
   fs::create_hard_link(cluster.path("run/controller.sock"), root + "/controller.sock");
 

@@ -93,7 +93,7 @@ TEST(StormOfNodes, AServerThatIsKilledAgainAndAgainLosesNoCertificateAndNoNode) 
   std::atomic<int> kills = 0;
   std::thread killer([&] {
     const unsigned seed = std::random_device()();
-    SCOPED_TRACE(absl::StrCat("seed ", seed));
+    RecordProperty("seed", absl::StrCat(seed));
     std::mt19937 random(seed);
     while (!storm_over && kills < 12) {
       std::this_thread::sleep_for(std::chrono::milliseconds(50 + random() % 400));

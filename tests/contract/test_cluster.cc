@@ -149,6 +149,10 @@ Scripts TestCluster::ScriptsWith(const std::string& config) const {
   Scripts scripts;
   scripts.directory = path("scripts");
   scripts.call.environment.push_back(absl::StrCat("SIGNET_SLURM_CONFIG=", path(config)));
+  // A sanitizer in the adapter is told what the test was told.
+  for (const char* name : {"ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"}) {
+    if (const char* value = std::getenv(name)) scripts.call.environment.push_back(absl::StrCat(name, "=", value));
+  }
   return scripts;
 }
 
