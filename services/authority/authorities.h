@@ -22,8 +22,8 @@ namespace signet::authority {
 // How the first authorities are made.
 struct FirstStart {
   std::string cluster;
-  std::string subject;       // "CN=Slurm CA,O=Example"
-  absl::Duration lifetime;   // of both authorities
+  std::string subject;      // "CN=Slurm CA,O=Example"
+  absl::Duration lifetime;  // of both authorities
 };
 
 // What the first start made; empty strings when everything existed.
@@ -34,21 +34,23 @@ struct Created {
   std::string bundle_pin_hex;
 };
 
-// Makes, in one transaction, the Slurm authority, the control authority (subject "CN=Signet control <cluster>"), the bundle key, the audit key
-// and bundle generation 1, unless they exist. A second server that comes first wins; this one then finds them. Audited as "authority.create".
-// FAILED_PRECONDITION when the store belongs to another cluster.
-absl::StatusOr<Created> EnsureFirstAuthorities(const FirstStart& first, store::Store& store, keys::Custody& custody, base::Clock& clock,
-                                               base::Random& random, telemetry::Logger& logger);
+// Makes, in one transaction, the Slurm authority, the control authority (subject "CN=Signet control <cluster>"), the
+// bundle key, the audit key and bundle generation 1, unless they exist. A second server that comes first wins; this one
+// then finds them. Audited as "authority.create". FAILED_PRECONDITION when the store belongs to another cluster.
+absl::StatusOr<Created> EnsureFirstAuthorities(const FirstStart& first, store::Store& store, keys::Custody& custody,
+                                               base::Clock& clock, base::Random& random, telemetry::Logger& logger);
 
 // The key of purpose "bundle" or "audit", opened.
-absl::StatusOr<std::shared_ptr<const keys::Signer>> OpenKey(const store::Store& store, keys::Custody& custody, absl::string_view purpose);
+absl::StatusOr<std::shared_ptr<const keys::Signer>> OpenKey(const store::Store& store, keys::Custody& custody,
+                                                            absl::string_view purpose);
 
 // The opened authorities. Thread-safe; Reload() swaps the whole list at once.
 class Authorities {
  public:
-  // Opens every signer and checks that key and certificate match and that the active ones are valid now: FAILED_PRECONDITION names the fault
-  // and the cure. References must outlive this.
-  static absl::StatusOr<std::unique_ptr<Authorities>> Open(store::Store& store, keys::Custody& custody, base::Clock& clock);
+  // Opens every signer and checks that key and certificate match and that the active ones are valid now:
+  // FAILED_PRECONDITION names the fault and the cure. References must outlive this.
+  static absl::StatusOr<std::unique_ptr<Authorities>> Open(store::Store& store, keys::Custody& custody,
+                                                           base::Clock& clock);
   absl::Status Reload();
 
   // The one that signs; FAILED_PRECONDITION when there is none.
@@ -61,7 +63,8 @@ class Authorities {
   std::vector<x509::Certificate> Anchors(store::Purpose purpose) const;
 
  private:
-  Authorities(store::Store& store, keys::Custody& custody, base::Clock& clock) : store_(store), custody_(custody), clock_(clock) {}
+  Authorities(store::Store& store, keys::Custody& custody, base::Clock& clock)
+      : store_(store), custody_(custody), clock_(clock) {}
   store::Store& store_;
   keys::Custody& custody_;
   base::Clock& clock_;

@@ -12,7 +12,8 @@
 
 namespace signet::authority {
 
-// Immutable. `chain_above` is what a leaf's chain carries after the leaf: intermediates and crosses, never a self-signed root.
+// Immutable. `chain_above` is what a leaf's chain carries after the leaf: intermediates and crosses, never a
+// self-signed root.
 struct Authority {
   std::string id;
   store::Purpose purpose;

@@ -20,9 +20,11 @@ struct Signed {
 // Thread-safe. References must outlive this.
 class NodeCertificates {
  public:
-  NodeCertificates(Gatekeeper& gatekeeper, issuance::Issuer& issuer, audit::AuditLog& audit, store::Store& store, policy::Profile node_profile);
+  NodeCertificates(Gatekeeper& gatekeeper, issuance::Issuer& issuer, audit::AuditLog& audit, store::Store& store,
+                   policy::Profile node_profile);
 
-  // Parse → examine → prepare → one transaction {admit, record, audit} → sign → release. On refusal nothing is issued; the caller (rpc) audits it.
+  // Parse → examine → prepare → one transaction {admit, record, audit} → sign → release. On refusal nothing is issued;
+  // the caller (rpc) audits it.
   absl::StatusOr<Signed> Sign(absl::string_view csr_pem, const audit::Origin& origin);
   // validate_node: no side effects.
   absl::Status Validate(absl::string_view node, absl::string_view script_token);

@@ -30,14 +30,18 @@ absl::Duration DefaultTtl(evidence::TokenKind kind);
 // Thread-safe. References must outlive this.
 class Tokens {
  public:
-  Tokens(audit::AuditLog& audit, store::Store& store, base::Clock& clock) : audit_(audit), store_(store), clock_(clock) {}
+  Tokens(audit::AuditLog& audit, store::Store& store, base::Clock& clock)
+      : audit_(audit), store_(store), clock_(clock) {}
 
-  // All or none, one audit record ("token.create", subject: the hostlist). A token that exists with the same node, daemon, kind and key is
-  // returned as it stands; one id for two nodes is ALREADY_EXISTS. Every fault of every token is named (the first
-  // 40; then how many more). `dry_run` judges only.
-  absl::StatusOr<std::vector<store::TokenRow>> Create(const std::vector<NewToken>& tokens, bool dry_run, const audit::Origin& origin);
-  // Those open of the ids and nodes named; NOT_FOUND for an id that does not exist (then none is revoked). Their number.
-  absl::StatusOr<int64_t> Revoke(const std::vector<std::string>& ids, const std::vector<std::string>& nodes, const audit::Origin& origin);
+  // All or none, one audit record ("token.create", subject: the hostlist). A token that exists with the same node,
+  // daemon, kind and key is returned as it stands; one id for two nodes is ALREADY_EXISTS. Every fault of every token
+  // is named (the first 40; then how many more). `dry_run` judges only.
+  absl::StatusOr<std::vector<store::TokenRow>> Create(const std::vector<NewToken>& tokens, bool dry_run,
+                                                      const audit::Origin& origin);
+  // Those open of the ids and nodes named; NOT_FOUND for an id that does not exist (then none is revoked). Their
+  // number.
+  absl::StatusOr<int64_t> Revoke(const std::vector<std::string>& ids, const std::vector<std::string>& nodes,
+                                 const audit::Origin& origin);
 
  private:
   audit::AuditLog& audit_;

@@ -31,7 +31,8 @@ struct Approval {
   uint64_t seq = 0;             // nodes only
 };
 
-// Bytes to be signed, linted with a throwaway key's signature. Only Issuer makes one; Record consumes nothing, Release consumes it.
+// Bytes to be signed, linted with a throwaway key's signature. Only Issuer makes one; Record consumes nothing, Release
+// consumes it.
 class Prepared {
  public:
   const store::CertificateRow& row() const { return row_; }
@@ -54,23 +55,25 @@ struct Issued {
 // Thread-safe. References must outlive this.
 class Issuer {
  public:
-  static absl::StatusOr<std::unique_ptr<Issuer>> Create(authority::Authorities& authorities, store::Store& store, base::Clock& clock,
-                                                        base::Random& random, telemetry::Logger& logger);
+  static absl::StatusOr<std::unique_ptr<Issuer>> Create(authority::Authorities& authorities, store::Store& store,
+                                                        base::Clock& clock, base::Random& random,
+                                                        telemetry::Logger& logger);
 
   // Builds and lints the to-be-signed bytes under the active authority. No lasting effect.
   absl::StatusOr<Prepared> Prepare(const Approval& approval) const;
   // Inserts the record within the caller's transaction.
   absl::Status Record(store::Tables& tables, const Prepared& prepared) const;
-  // Call only after the transaction of Record is durable. Signs exactly the recorded bytes, verifies the signature with the authority's
-  // certificate, stores the result with a coming commit.
+  // Call only after the transaction of Record is durable. Signs exactly the recorded bytes, verifies the signature with
+  // the authority's certificate, stores the result with a coming commit.
   absl::StatusOr<Issued> Release(Prepared prepared) const;
-  // Answers again: the stored certificate, or a signature over the stored bytes when the first was lost. FAILED_PRECONDITION when it is no longer
-  // worth having: its authority is neither ACTIVE nor RETIRED, it is revoked, or under a quarter of its life is left.
+  // Answers again: the stored certificate, or a signature over the stored bytes when the first was lost.
+  // FAILED_PRECONDITION when it is no longer worth having: its authority is neither ACTIVE nor RETIRED, it is revoked,
+  // or under a quarter of its life is left.
   absl::StatusOr<Issued> Repeat(const store::CertificateRow& row) const;
 
  private:
-  Issuer(authority::Authorities& authorities, store::Store& store, base::Clock& clock, base::Random& random, telemetry::Logger& logger,
-         keys::PrivateKey lint_key);
+  Issuer(authority::Authorities& authorities, store::Store& store, base::Clock& clock, base::Random& random,
+         telemetry::Logger& logger, keys::PrivateKey lint_key);
   authority::Authorities& authorities_;
   store::Store& store_;
   base::Clock& clock_;

@@ -15,16 +15,20 @@ namespace signet::issuance {
 // Thread-safe. Each call records, audits ("certificate.sign"), signs. References must outlive this.
 class NamedCertificates {
  public:
-  NamedCertificates(std::string cluster, Issuer& issuer, audit::AuditLog& audit, store::Store& store, policy::Profile service_profile,
-                    policy::Profile control_profile);
+  NamedCertificates(std::string cluster, Issuer& issuer, audit::AuditLog& audit, store::Store& store,
+                    policy::Profile service_profile, policy::Profile control_profile);
 
   // `service`: slurmctld, slurmdbd or slurmrestd, and the CSR's only name. NAME_REFUSED otherwise.
-  absl::StatusOr<Issued> IssueService(absl::string_view service, absl::string_view csr_pem, const audit::Origin& origin);
-  // `role_name`: "controller", "observer", "service", "provisioner", "auditor", "admin"; URI SAN signet://<cluster>/<role>/<name>.
-  absl::StatusOr<Issued> IssueClient(absl::string_view role_name, absl::string_view name, absl::string_view csr_pem, const audit::Origin& origin);
-  // signetd's own listener: dNSNames as configured (host names; IP addresses are not supported and refused), and the cluster's URI
-  // signet://<cluster>/server/signetd.
-  absl::StatusOr<Issued> IssueListener(const std::vector<std::string>& names, const x509::PublicKey& key, const audit::Origin& origin);
+  absl::StatusOr<Issued> IssueService(absl::string_view service, absl::string_view csr_pem,
+                                      const audit::Origin& origin);
+  // `role_name`: "controller", "observer", "service", "provisioner", "auditor", "admin"; URI SAN
+  // signet://<cluster>/<role>/<name>.
+  absl::StatusOr<Issued> IssueClient(absl::string_view role_name, absl::string_view name, absl::string_view csr_pem,
+                                     const audit::Origin& origin);
+  // signetd's own listener: dNSNames as configured (host names; IP addresses are not supported and refused), and the
+  // cluster's URI signet://<cluster>/server/signetd.
+  absl::StatusOr<Issued> IssueListener(const std::vector<std::string>& names, const x509::PublicKey& key,
+                                       const audit::Origin& origin);
 
  private:
   absl::StatusOr<Issued> Issue(const Approval& approval, const audit::Origin& origin);

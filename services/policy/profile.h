@@ -22,8 +22,8 @@ inline constexpr absl::Duration kAuthorityBackdate = absl::Hours(24);
 // "node", "service" or "control".
 struct Profile {
   std::string name;
-  absl::Duration lifetime;   // from now; the backdate comes on top
-  bool allow_rsa = false;    // services only
+  absl::Duration lifetime;  // from now; the backdate comes on top
+  bool allow_rsa = false;   // services only
 };
 Profile NodeProfile(absl::Duration lifetime = absl::Hours(24 * 7));
 Profile ServiceProfile(absl::Duration lifetime = absl::Hours(24 * 90));
@@ -31,8 +31,9 @@ Profile ControlProfile(absl::Duration lifetime = absl::Hours(24 * 90));
 // FAILED_PRECONDITION when the lifetime is out of bounds (an hour to 825 days), naming both.
 absl::Status CheckProfile(const Profile& profile);
 
-// P-256 and P-384; RSA of 3072–4096 bits where the profile allows it, with an odd exponent ≥ 65537 and none of the known-weak shapes (even or
-// small-factor modulus, Fermat-close primes, ROCA). INVALID_ARGUMENT / KEY_REFUSED names what is wrong and what is allowed.
+// P-256 and P-384; RSA of 3072–4096 bits where the profile allows it, with an odd exponent ≥ 65537 and none of the
+// known-weak shapes (even or small-factor modulus, Fermat-close primes, ROCA). INVALID_ARGUMENT / KEY_REFUSED names
+// what is wrong and what is allowed.
 absl::Status CheckKey(const Profile& profile, const x509::PublicKey& key);
 
 // The CSR's one CN equals `name`, and every requested dNSName does (NAME_REFUSED). The key passes CheckKey.
@@ -45,17 +46,20 @@ struct LeafNames {
   std::vector<std::string> uris;
 };
 
-// The leaf's template: validity [now - backdate, now + lifetime] in whole seconds, notAfter never past the issuer's and notBefore never
-// before it (FAILED_PRECONDITION when the issuer has under an hour left). `serial`: 20 random bytes, made positive here.
-absl::StatusOr<x509::CertificateTemplate> LeafTemplate(const Profile& profile, const LeafNames& names, const x509::PublicKey& key,
-                                                       const x509::Certificate& issuer, absl::string_view random_serial, absl::Time now);
-
-// A self-signed root without pathlen (docs/decisions).
-absl::StatusOr<x509::CertificateTemplate> RootTemplate(absl::string_view subject, absl::Duration lifetime, const x509::PublicKey& key,
+// The leaf's template: validity [now - backdate, now + lifetime] in whole seconds, notAfter never past the issuer's and
+// notBefore never before it (FAILED_PRECONDITION when the issuer has under an hour left). `serial`: 20 random bytes,
+// made positive here.
+absl::StatusOr<x509::CertificateTemplate> LeafTemplate(const Profile& profile, const LeafNames& names,
+                                                       const x509::PublicKey& key, const x509::Certificate& issuer,
                                                        absl::string_view random_serial, absl::Time now);
 
-// A certificate as it would be released is right for its profile: every rule of docs/profiles.md, checked on the parsed bytes. INTERNAL
-// names the first rule broken. `certificate` may be signed by a throwaway key.
+// A self-signed root without pathlen (docs/decisions).
+absl::StatusOr<x509::CertificateTemplate> RootTemplate(absl::string_view subject, absl::Duration lifetime,
+                                                       const x509::PublicKey& key, absl::string_view random_serial,
+                                                       absl::Time now);
+
+// A certificate as it would be released is right for its profile: every rule of docs/profiles.md, checked on the parsed
+// bytes. INTERNAL names the first rule broken. `certificate` may be signed by a throwaway key.
 absl::Status LintLeaf(const Profile& profile, const x509::Certificate& certificate, const x509::Certificate& issuer);
 absl::Status LintRoot(const x509::Certificate& certificate);
 
