@@ -25,8 +25,8 @@ google::rpc::Status Details(const grpc::Status& status) {
 google::rpc::ErrorInfo Info(const grpc::Status& status) {
   google::rpc::ErrorInfo info;
   const google::rpc::Status details = Details(status);
-  EXPECT_GE(details.details_size(), 1);
-  if (details.details_size() > 0) EXPECT_TRUE(details.details(0).UnpackTo(&info));
+  const bool unpacked = details.details_size() > 0 && details.details(0).UnpackTo(&info);
+  EXPECT_TRUE(unpacked);
   return info;
 }
 
