@@ -51,7 +51,7 @@ absl::Status CheckPair(const TlsFiles& tls, const std::string& cert_pem, const b
   if (chain->front().not_after() < absl::Now()) {
     return Misconfigured(absl::StrCat("tls.cert ", tls.cert, " expired on ",
                                       absl::FormatTime(chain->front().not_after(), absl::UTCTimeZone())),
-                         "signetctl client renew");
+                         kNewClientCertificate);
   }
   return absl::OkStatus();
 }

@@ -37,7 +37,8 @@ bool LoadsInS2n(const x509::PublicKey& key) {
 }  // namespace
 
 absl::StatusOr<std::vector<x509::Certificate>> ReadAnchors(const std::string& ca_cert_file) {
-  const std::string next = absl::StrCat("signetctl bundle write ", ca_cert_file);
+  const std::string next =
+      absl::StrCat("signetctl bundle write --dir ", ca_cert_file.substr(0, ca_cert_file.rfind('/')));
   const absl::StatusOr<std::string> text = files::Read(ca_cert_file);
   if (!text.ok()) {
     return base::Refusal(absl::StatusCode::kFailedPrecondition, base::kConfiguration,
