@@ -43,6 +43,7 @@ TEST_F(EmptyRoot, TheAdapterIsNoDynamicExecutable) {
 TEST_F(EmptyRoot, ANodeEnrolsWithOneFileAndItsToken) {
   const TestCluster cluster;
   cluster.CreateTokens("n001");
+  cluster.WriteBundle();
   const std::string root = cluster.path("root");
   for (const char* folder : {"scripts", "tokens", "state", "etc/slurm"})
     fs::create_directories(absl::StrCat(root, "/", folder));
@@ -56,6 +57,7 @@ TEST_F(EmptyRoot, ANodeEnrolsWithOneFileAndItsToken) {
            "cluster: demo\nca_cert_file: /etc/slurm/ca_cert.pem\ntoken_files: [\"/tokens/{node}.token\"]\nstate_dir: "
            "/state\n"
            "servers: [\"unix:/controller.sock\"]\n");
+  fs::copy_file(cluster.ca_file(), root + "/etc/slurm/ca_cert.pem");
   // What every kernel shows of itself.
   fs::create_directories(root + "/proc/sys/kernel/random");
   WriteAll(root + "/proc/sys/kernel/random/boot_id", ReadAll("/proc/sys/kernel/random/boot_id"));
