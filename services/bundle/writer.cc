@@ -87,7 +87,7 @@ absl::Status CheckAgainst(const Seen& known, const Seen& offered, absl::string_v
     return base::Refusal(absl::StatusCode::kFailedPrecondition, base::kSequenceRegressed,
                          absl::StrCat("bundle: generation ", offered.generation, " is offered, but ", where,
                                       " has seen ", known.generation),
-                         "after a restored backup: signetctl authority recover, which goes on above it");
+                         "signetctl bundle show   # does the server serve a restored, older bundle?");
   }
   if (offered.generation == known.generation && offered.sha256 != known.sha256) {
     return base::Refusal(absl::StatusCode::kFailedPrecondition, base::kSequenceRegressed,

@@ -72,14 +72,14 @@ absl::Status Superseded(const evidence::Statement& statement) {
   return Denied(base::kIdentitySuperseded,
                 absl::StrCat("a newer enrolment of ", statement.node, " (", statement.daemon,
                              ") ended this identity key: two hosts share this name, or one is a clone"),
-                absl::StrCat("signetctl node explain ", statement.node));
+                absl::StrCat("signetctl node show ", statement.node));
 }
 
 absl::Status Regressed(const evidence::Statement& statement, absl::string_view how) {
   return Denied(
       base::kSequenceRegressed,
       absl::StrCat(how, " than the last one of ", statement.node, " (", statement.daemon, "): clone suspected"),
-      absl::StrCat("signetctl node explain ", statement.node));
+      absl::StrCat("signetctl node show ", statement.node));
 }
 
 // A key that another name's certificate carries is a key that another host holds.
@@ -168,7 +168,7 @@ absl::Status CheckUses(const store::Tables& tables, const evidence::Statement& s
   return base::Refusal(absl::StatusCode::kResourceExhausted, base::kTooManyNewKeys,
                        absl::StrCat(statement.node, " (", statement.daemon, ") brought ", fresh,
                                     " new identity keys within an hour; the limit is ", kMostNewKeysPerHour),
-                       absl::StrCat("signetctl node explain ", statement.node));
+                       absl::StrCat("signetctl node show ", statement.node));
 }
 
 // A node never falls back to less than what it enrolled with, unless an admin made the token after that.
@@ -221,7 +221,7 @@ absl::StatusOr<Verdict> JudgeByLedger(const store::Tables& tables, const evidenc
   // Last, so that only who proved to be this node learns that it is blocked; a token does not lift a block.
   if (node.has_value() && node->blocked) {
     return Denied(base::kNodeBlocked, absl::StrCat(node->name, " (", node->daemon, ") is blocked"),
-                  absl::StrCat("signetctl node unblock ", node->name));
+                  absl::StrCat("signetctl node show ", node->name));
   }
   return verdict;
 }

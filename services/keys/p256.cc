@@ -75,7 +75,57 @@ absl::StatusOr<KeyPtr> KeyFromNumber(const EC_GROUP* group, const BIGNUM* scalar
   return KeyPtr(key);
 }
 
+// Up to the scalar: PrivateKeyInfo { 0, { ecPublicKey, prime256v1 }, OCTET STRING { ECPrivateKey { 1, OCTET STRING
+// of 32.
+constexpr unsigned char kPkcs8Head[] = {0x30, 0x81, 0x87, 0x02, 0x01, 0x00, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86,
+                                        0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d,
+                                        0x03, 0x01, 0x07, 0x04, 0x6d, 0x30, 0x6b, 0x02, 0x01, 0x01, 0x04, 0x20};
+// Between scalar and point: [1] { BIT STRING of 65 octets.
+constexpr unsigned char kPkcs8Middle[] = {0xa1, 0x44, 0x03, 0x42, 0x00};
+
+template <std::size_t kSize>
+absl::string_view View(const unsigned char (&bytes)[kSize]) {
+  return absl::string_view(reinterpret_cast<const char*>(bytes), kSize);
+}
+
+absl::StatusOr<std::array<unsigned char, kUncompressedPointBytes>> PointOf(EVP_PKEY* key) {
+  std::array<unsigned char, kUncompressedPointBytes> point = {};
+  std::size_t size = 0;
+  if (EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_PUB_KEY, point.data(), point.size(), &size) != 1 ||
+      size != point.size()) {
+    return OpensslFailed("read a P-256 public key");
+  }
+  return point;
+}
+
 }  // namespace
+
+base::SecretBytes EncodeP256Pkcs8(const base::SecretBytes& scalar, absl::string_view spki_der) {
+  std::string der;
+  der.reserve(sizeof(kPkcs8Head) + kP256ScalarBytes + sizeof(kPkcs8Middle) + kUncompressedPointBytes);
+  const absl::string_view point = spki_der.substr(spki_der.size() - kUncompressedPointBytes);
+  for (const absl::string_view part : {View(kPkcs8Head), scalar.ExposeSecret(), View(kPkcs8Middle), point}) {
+    der.append(part.data(), part.size());
+  }
+  return base::SecretBytes::Take(der);
+}
+
+absl::StatusOr<KeyPtr> P256FromPkcs8(absl::string_view der) {
+  const absl::string_view head = View(kPkcs8Head);
+  const absl::string_view middle = View(kPkcs8Middle);
+  if (der.size() != head.size() + kP256ScalarBytes + middle.size() + kUncompressedPointBytes ||
+      der.substr(0, head.size()) != head || der.substr(head.size() + kP256ScalarBytes, middle.size()) != middle) {
+    return absl::NotFoundError("not the usual PKCS#8 of a P-256 key");
+  }
+  SIGNET_ASSIGN_OR_RETURN(KeyPtr key, P256FromScalar(base::SecretBytes(der.substr(head.size(), kP256ScalarBytes))));
+  SIGNET_ASSIGN_OR_RETURN(const auto point, PointOf(key.get()));
+  if (der.substr(der.size() - point.size()) !=
+      absl::string_view(reinterpret_cast<const char*>(point.data()), point.size())) {
+    return base::Refusal(absl::StatusCode::kInvalidArgument, base::kKeyRefused,
+                         "private key: its private and public halves do not belong together");
+  }
+  return key;
+}
 
 absl::StatusOr<KeyPtr> P256FromScalar(const base::SecretBytes& scalar) {
   const auto refused = [] {

@@ -18,6 +18,14 @@ absl::StatusOr<KeyPtr> P256FromScalar(const base::SecretBytes& scalar);
 absl::StatusOr<base::SecretBytes> DeriveP256Scalar(const base::SecretBytes& secret, absl::string_view salt,
                                                    absl::string_view info);
 
+// The PKCS#8 DER (RFC 5958, RFC 5915) of a P-256 key as OpenSSL writes it: one fixed shape around a 32-byte scalar and
+// the SPKI's uncompressed point. OpenSSL 3.0 reads and writes this through its chain of decoders, at a millisecond a
+// key.
+base::SecretBytes EncodeP256Pkcs8(const base::SecretBytes& scalar, absl::string_view spki_der);
+// The key in that shape; NOT_FOUND for any other, which OpenSSL may still read. KEY_REFUSED when its two halves do not
+// belong together.
+absl::StatusOr<KeyPtr> P256FromPkcs8(absl::string_view der);
+
 }  // namespace signet::keys
 
 #endif  // SIGNET_SERVICES_KEYS_P256_H_

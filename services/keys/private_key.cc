@@ -9,6 +9,7 @@
 #include "services/base/status_macros.h"
 #include "services/keys/openssl.h"
 #include "services/keys/p256.h"
+#include "services/x509/pem.h"
 
 namespace signet::keys {
 namespace {
@@ -32,6 +33,8 @@ struct OpensslSecret {
 };
 
 absl::StatusOr<KeyPtr> ParsePkcs8(const unsigned char* der, long size) {
+  auto usual = P256FromPkcs8(absl::string_view(reinterpret_cast<const char*>(der), static_cast<std::size_t>(size)));
+  if (!absl::IsNotFound(usual.status())) return usual;
   const unsigned char* end = der;
   const Pkcs8Ptr info(d2i_PKCS8_PRIV_KEY_INFO(nullptr, &end, size));
   if (info == nullptr || end != der + size) return KeyRefused("private key: not one PKCS#8 key");
@@ -93,11 +96,7 @@ bool IsEcdsa(x509::SignatureAlgorithm algorithm) {
 // Through the public encoding, so that a PublicKey never carries the private half, and x509's checks of curve and point
 // apply.
 absl::StatusOr<x509::PublicKey> PublicHalf(EVP_PKEY* key) {
-  unsigned char* spki = nullptr;
-  const int size = i2d_PUBKEY(key, &spki);
-  if (size <= 0) return OpensslFailed("encode a public key");
-  const std::string der(reinterpret_cast<const char*>(spki), static_cast<std::size_t>(size));
-  OPENSSL_free(spki);
+  SIGNET_ASSIGN_OR_RETURN(const std::string der, x509::PublicKey::SpkiDerOf(key));
   return x509::PublicKey::FromSpkiDer(der);
 }
 
@@ -174,6 +173,11 @@ absl::StatusOr<PrivateKey> PrivateKey::DeriveP256(const base::SecretBytes& secre
 }
 
 absl::StatusOr<base::SecretBytes> PrivateKey::ToPem() const {
+  if (public_key_.type() == x509::KeyType::kEcP256) {
+    SIGNET_ASSIGN_OR_RETURN(const base::SecretBytes der, ToPkcs8Der());
+    std::string pem = x509::EncodePem(PEM_STRING_PKCS8INF, der.ExposeSecret());
+    return base::SecretBytes::Take(pem);
+  }
   const BioPtr output(BIO_new(BIO_s_secmem()));  // wiped when freed
   if (output == nullptr ||
       PEM_write_bio_PKCS8PrivateKey(output.get(), key_.get(), nullptr, nullptr, 0, nullptr, nullptr) != 1) {
@@ -185,6 +189,10 @@ absl::StatusOr<base::SecretBytes> PrivateKey::ToPem() const {
 }
 
 absl::StatusOr<base::SecretBytes> PrivateKey::ToPkcs8Der() const {
+  if (public_key_.type() == x509::KeyType::kEcP256) {
+    SIGNET_ASSIGN_OR_RETURN(const base::SecretBytes scalar, ToP256Scalar());
+    return EncodeP256Pkcs8(scalar, public_key_.spki_der());
+  }
   const Pkcs8Ptr info(EVP_PKEY2PKCS8(key_.get()));
   unsigned char* der = nullptr;
   const int size = info == nullptr ? -1 : i2d_PKCS8_PRIV_KEY_INFO(info.get(), &der);

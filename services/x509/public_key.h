@@ -18,14 +18,17 @@ enum class KeyType { kEcP256, kEcP384, kEcP521, kRsa, kRsaPss, kEd25519, kOther 
 // Signature algorithms Signet makes or accepts (RFC 5758, RFC 8017). Everything else is refused while parsing.
 enum class SignatureAlgorithm { kEcdsaSha256, kEcdsaSha384, kEcdsaSha512, kRsaSha256, kRsaSha384, kRsaSha512 };
 
-// A SubjectPublicKeyInfo that OpenSSL has parsed and checked: on its curve, not at infinity. Explicit curve parameters are refused
-// (RFC 5480 section 2.1.1). Immutable, cheap to copy, thread-safe.
+// A SubjectPublicKeyInfo that OpenSSL has parsed and checked: on its curve, not at infinity. Explicit curve parameters
+// are refused (RFC 5480 section 2.1.1). Immutable, cheap to copy, thread-safe.
 class PublicKey {
  public:
   // INVALID_ARGUMENT / KEY_REFUSED when it is not a key of a known kind or has trailing bytes.
   static absl::StatusOr<PublicKey> FromSpkiDer(absl::string_view spki_der);
   // Takes over one reference of `key`. For keys/ and this folder.
   static absl::StatusOr<PublicKey> FromEvp(evp_pkey_st* key);
+
+  // The SubjectPublicKeyInfo of a key, which stays the caller's. For keys/, whose EVP_PKEYs carry a private half.
+  static absl::StatusOr<std::string> SpkiDerOf(evp_pkey_st* key);
 
   KeyType type() const { return type_; }
   // Modulus bits for RSA, curve bits for EC.
@@ -46,6 +49,7 @@ class PublicKey {
 
  private:
   PublicKey() = default;
+  static PublicKey Make(evp_pkey_st* key, KeyType type, int bits, std::string spki_der);
   std::shared_ptr<evp_pkey_st> key_;
   KeyType type_ = KeyType::kOther;
   int bits_ = 0;

@@ -261,7 +261,7 @@ TEST_F(Gatekeeping, ABlockedNodeIsDeadWithAndWithoutAToken) {
   Block("n1");
   const auto refused = Sign(node_.Ask());
   EXPECT_EQ(base::ReasonOf(refused.status()), base::kNodeBlocked);
-  EXPECT_EQ(base::NextOf(refused.status()), "signetctl node unblock n1");
+  EXPECT_EQ(base::NextOf(refused.status()), "signetctl node show n1");
   const evidence::Token token = world_.MakeToken("n1");
   EXPECT_EQ(Refused(node_.Ask(&token)), base::kNodeBlocked);
   node_.ForgetEverything();
