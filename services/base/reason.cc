@@ -13,7 +13,8 @@ std::string Payload(const absl::Status& status, absl::string_view url) {
 }
 }  // namespace
 
-absl::Status Refusal(absl::StatusCode code, absl::string_view reason, absl::string_view message, absl::string_view next) {
+absl::Status Refusal(absl::StatusCode code, absl::string_view reason, absl::string_view message,
+                     absl::string_view next) {
   absl::Status status(code, message);
   status.SetPayload(kReasonUrl, absl::Cord(reason));
   if (!next.empty()) status.SetPayload(kNextUrl, absl::Cord(next));

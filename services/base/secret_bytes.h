@@ -10,7 +10,8 @@
 
 namespace signet::base {
 
-// Owns secret bytes. Moves, never copies; never printed. Reading goes through ExposeSecret(), a name one can search for.
+// Owns secret bytes. Moves, never copies; never printed. Reading goes through ExposeSecret(), a name one can search
+// for.
 class SecretBytes {
  public:
   SecretBytes() = default;

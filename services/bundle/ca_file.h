@@ -11,13 +11,14 @@
 
 namespace signet::bundle {
 
-// The file's bytes: each certificate after one comment line with its subject (without "--"), never a size that is a multiple of 4096
-// (blank lines are added at the end), nothing but blank lines after the last END. At least one certificate.
+// The file's bytes: each certificate after one comment line with its subject (without "--"), never a size that is a
+// multiple of 4096 (blank lines are added at the end), nothing but blank lines after the last END. At least one
+// certificate.
 absl::StatusOr<std::string> RenderCaFile(const std::vector<x509::Certificate>& anchors);
 
-// Every reason why s2n would crash on, or Slurm refuse, a file with these bytes, in words; empty when it is fine. Finds: no certificate,
-// a block that does not parse, a size that is a multiple of 4096, text after the last END line, "--" in a comment, a NUL, a certificate
-// that is not a CA, an expired or future one (at `now`), a private key.
+// Every reason why s2n would crash on, or Slurm refuse, a file with these bytes, in words; empty when it is fine.
+// Finds: no certificate, a block that does not parse, a size that is a multiple of 4096, text after the last END line,
+// "--" in a comment, a NUL, a certificate that is not a CA, an expired or future one (at `now`), a private key.
 std::vector<std::string> FaultsOfCaFile(absl::string_view content, absl::Time now);
 
 }  // namespace signet::bundle

@@ -24,8 +24,9 @@ struct Bundle {
 // The serialized SignedBundle.
 absl::StatusOr<std::string> Sign(const Bundle& bundle, const keys::Signer& bundle_key);
 
-// Verifies against `pin` (SHA-256 of the bundle key's SPKI, raw, 32 bytes) and `cluster`; then s2n's file rules on ca_cert_pem. An empty
-// pin is refused: without one nothing is believed. UNAUTHENTICATED / EVIDENCE_INVALID, WRONG_CLUSTER, MALFORMED.
+// Verifies against `pin` (SHA-256 of the bundle key's SPKI, raw, 32 bytes) and `cluster`; then s2n's file rules on
+// ca_cert_pem. An empty pin is refused: without one nothing is believed. UNAUTHENTICATED / EVIDENCE_INVALID,
+// WRONG_CLUSTER, MALFORMED.
 absl::StatusOr<Bundle> Verify(absl::string_view signed_bundle, absl::string_view pin, absl::string_view cluster);
 
 // SHA-256 (raw) of the serialized Bundle inside `signed_bundle`: the next generation's previous_sha256.

@@ -13,17 +13,17 @@ namespace signet::bundle {
 
 // Where the bundle lives on this host.
 struct Target {
-  std::string ca_cert_file;       // /etc/slurm/ca_cert.pem; the signed object is kept beside it as "signet-bundle"
-  std::string memory_dir;         // state_dir/bundle: remembers the highest generation seen; empty: no memory
+  std::string ca_cert_file;  // /etc/slurm/ca_cert.pem; the signed object is kept beside it as "signet-bundle"
+  std::string memory_dir;    // state_dir/bundle: remembers the highest generation seen; empty: no memory
   std::string cluster;
-  std::string pin;                // raw SHA-256
+  std::string pin;  // raw SHA-256
 };
 
 enum class WriteResult { kWritten, kUnchanged, kManagedElsewhere };
 
-// Verifies `signed_bundle`, then under a lock replaces ca_cert_file (0644) by rename, never leaving it absent. Refuses a generation lower than
-// the one on disk or remembered (FAILED_PRECONDITION / SEQUENCE_REGRESSED). On a read-only or network file system it writes nothing and returns
-// kManagedElsewhere.
+// Verifies `signed_bundle`, then under a lock replaces ca_cert_file (0644) by rename, never leaving it absent. Refuses
+// a generation lower than the one on disk or remembered (FAILED_PRECONDITION / SEQUENCE_REGRESSED). On a read-only or
+// network file system it writes nothing and returns kManagedElsewhere.
 absl::StatusOr<WriteResult> Write(const Target& target, absl::string_view signed_bundle, absl::Time now);
 
 // Generation and hash of what is on disk; generation 0 when ca_cert_file is not the one in the signed object beside it.

@@ -37,7 +37,7 @@ struct Statement {
   std::string boot_id;
   std::string csr_spki_sha256;  // raw
   std::string identity_spki_der;
-  std::string token_id;         // hex; empty without a token
+  std::string token_id;  // hex; empty without a token
   BundleSighting bundle_on_disk;
   BundleSighting bundle_loaded;
   bool loaded_seen_at_renewal = false;
@@ -49,13 +49,13 @@ struct Statement {
 // Signs `statement` by the identity key and, when given, the token's key. Returns the serialized SignedStatement.
 absl::StatusOr<std::string> Sign(const Statement& statement, const keys::Signer& identity, const keys::Signer* token);
 
-// A statement whose shape is right and whose identity signature holds by the key inside it. That proves possession of that key and
-// nothing about who it is: enrollment compares it with the ledger.
+// A statement whose shape is right and whose identity signature holds by the key inside it. That proves possession of
+// that key and nothing about who it is: enrollment compares it with the ledger.
 class SignedStatement {
  public:
-  // Parses at most 32 KiB. Refuses (INVALID_ARGUMENT / MALFORMED or UNAUTHENTICATED / EVIDENCE_INVALID) a field out of its bounds, a
-  // key id that is not the key's, an identity key that is not P-256, unknown fields, a bad identity signature, or exactly one of token id
-  // and token signature.
+  // Parses at most 32 KiB. Refuses (INVALID_ARGUMENT / MALFORMED or UNAUTHENTICATED / EVIDENCE_INVALID) a field out of
+  // its bounds, a key id that is not the key's, an identity key that is not P-256, unknown fields, a bad identity
+  // signature, or exactly one of token id and token signature.
   static absl::StatusOr<SignedStatement> Parse(absl::string_view bytes);
 
   const Statement& statement() const { return statement_; }
@@ -66,15 +66,18 @@ class SignedStatement {
 
  private:
   SignedStatement(Statement statement, x509::PublicKey identity_key, std::string bytes, std::string token_signature)
-      : statement_(std::move(statement)), identity_key_(std::move(identity_key)), bytes_(std::move(bytes)), token_signature_(std::move(token_signature)) {}
+      : statement_(std::move(statement)),
+        identity_key_(std::move(identity_key)),
+        bytes_(std::move(bytes)),
+        token_signature_(std::move(token_signature)) {}
   Statement statement_;
   x509::PublicKey identity_key_;
   std::string bytes_;  // as received: what the signatures cover
   std::string token_signature_;
 };
 
-// OK when `now` lies within [issued_at - kClockSkew, expires_at] and the span is at most kStatementLifetime. EVIDENCE_EXPIRED or
-// EVIDENCE_FROM_FUTURE, naming both clocks and the difference.
+// OK when `now` lies within [issued_at - kClockSkew, expires_at] and the span is at most kStatementLifetime.
+// EVIDENCE_EXPIRED or EVIDENCE_FROM_FUTURE, naming both clocks and the difference.
 absl::Status CheckTimes(const Statement& statement, absl::Time now);
 
 // "signet1." + base64url without padding: what get_node_token prints and validate_node receives.

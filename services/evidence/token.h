@@ -34,9 +34,11 @@ absl::StatusOr<Token> ParseTokenFile(const base::SecretBytes& text);
 // True when `text` begins like a token file of ours; a file that does not is a lab token.
 bool LooksLikeTokenFile(absl::string_view text);
 
-// The key of a token of Slurm's documented scripts. Both sides derive it: salt "signet/lab/v1", info cluster NUL node. `secret` is
-// the token without its line end. INVALID_ARGUMENT / TOKEN_WEAK below 128 bits of hex (32 digits) or 22 other characters.
-absl::StatusOr<keys::PrivateKey> DeriveLabKey(const base::SecretBytes& secret, absl::string_view cluster, absl::string_view node);
+// The key of a token of Slurm's documented scripts. Both sides derive it: salt "signet/lab/v1", info cluster NUL node.
+// `secret` is the token without its line end. INVALID_ARGUMENT / TOKEN_WEAK below 128 bits of hex (32 digits) or 22
+// other characters.
+absl::StatusOr<keys::PrivateKey> DeriveLabKey(const base::SecretBytes& secret, absl::string_view cluster,
+                                              absl::string_view node);
 
 }  // namespace signet::evidence
 

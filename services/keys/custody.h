@@ -24,7 +24,8 @@ class Custody {
   virtual ~Custody() = default;
   // A new P-256 key. `label` is bound to it: a handle opened under another label is refused.
   virtual absl::StatusOr<CustodyKey> Create(absl::string_view label) = 0;
-  // FAILED_PRECONDITION when the key-encryption key does not fit, the label differs, or the key does not match spki_der.
+  // FAILED_PRECONDITION when the key-encryption key does not fit, the label differs, or the key does not match
+  // spki_der.
   virtual absl::StatusOr<std::shared_ptr<const Signer>> Open(absl::string_view label, const CustodyKey& key) = 0;
 };
 

@@ -11,7 +11,8 @@
 namespace signet::keys {
 
 // PKCS#10 PEM with CN = common_name and, unless empty, the statement attribute.
-absl::StatusOr<std::string> SignRequestPem(const Signer& key, absl::string_view common_name, absl::string_view statement);
+absl::StatusOr<std::string> SignRequestPem(const Signer& key, absl::string_view common_name,
+                                           absl::string_view statement);
 
 }  // namespace signet::keys
 

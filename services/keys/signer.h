@@ -19,12 +19,15 @@ class Signer {
   virtual absl::StatusOr<std::string> Sign(x509::SignatureAlgorithm algorithm, absl::string_view message) const = 0;
 };
 
-// The algorithm an issuer with this key signs certificates with: ECDSA with the hash of the curve's size, or RSA with SHA-256.
+// The algorithm an issuer with this key signs certificates with: ECDSA with the hash of the curve's size, or RSA with
+// SHA-256.
 x509::SignatureAlgorithm DefaultAlgorithm(const x509::PublicKey& key);
 
-// Signs `prefix` (one of the domains in docs/formats.md, its final NUL included) followed by `bytes`, ECDSA with SHA-256.
+// Signs `prefix` (one of the domains in docs/formats.md, its final NUL included) followed by `bytes`, ECDSA with
+// SHA-256.
 absl::StatusOr<std::string> SignInDomain(const Signer& signer, absl::string_view domain, absl::string_view bytes);
-absl::Status VerifyInDomain(const x509::PublicKey& key, absl::string_view domain, absl::string_view bytes, absl::string_view signature);
+absl::Status VerifyInDomain(const x509::PublicKey& key, absl::string_view domain, absl::string_view bytes,
+                            absl::string_view signature);
 
 // Without the NUL that SignInDomain and VerifyInDomain add.
 inline constexpr char kStatementDomain[] = "signet/statement/v1";

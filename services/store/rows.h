@@ -50,9 +50,9 @@ struct CertificateRow {
   std::string subject;  // CN
   std::string daemon;   // "slurmd", "sackd", the service, or the role
   CertificateState state = CertificateState::kRecorded;
-  std::string tbs_der;     // the exact bytes to be signed
+  std::string tbs_der;  // the exact bytes to be signed
   std::string tbs_sha256;
-  std::string der;         // empty until the signature was stored
+  std::string der;  // empty until the signature was stored
   std::string spki_sha256;
   std::string identity_key_id;  // hex; nodes only
   uint64_t seq = 0;             // of the statement; nodes only
@@ -104,7 +104,7 @@ struct TokenRow {
   std::string created_by;
   int64_t uses = 0;
   absl::Time last_used_at = absl::InfinitePast();  // InfinitePast: never
-  std::string used_by_key_id;  // the last identity key it admitted, hex
+  std::string used_by_key_id;                      // the last identity key it admitted, hex
   bool revoked = false;
 };
 

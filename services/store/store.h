@@ -10,19 +10,19 @@
 
 namespace signet::store {
 
-// Thread-safe. Work runs alone (writes are serialised), sees every committed write, and is all or nothing. Work must touch nothing but
-// the tables and its own captured results: a backend may run it again after a conflict.
+// Thread-safe. Work runs alone (writes are serialised), sees every committed write, and is all or nothing. Work must
+// touch nothing but the tables and its own captured results: a backend may run it again after a conflict.
 class Store {
  public:
   virtual ~Store() = default;
 
-  // Runs `work` in one transaction and returns after it is durable on disk. An error from `work` undoes it and is returned as is.
-  // Several callers' works share one commit (group commit), each undone alone. RESOURCE_EXHAUSTED / OVERLOADED when too many wait;
-  // UNAVAILABLE / STORE_UNAVAILABLE when the commit failed: nothing was stored.
+  // Runs `work` in one transaction and returns after it is durable on disk. An error from `work` undoes it and is
+  // returned as is. Several callers' works share one commit (group commit), each undone alone. RESOURCE_EXHAUSTED /
+  // OVERLOADED when too many wait; UNAVAILABLE / STORE_UNAVAILABLE when the commit failed: nothing was stored.
   virtual absl::Status Write(absl::FunctionRef<absl::Status(Tables&)> work) = 0;
 
-  // Runs `work` with a coming commit, without waiting: for what can be made again from what is stored. A failure is logged. Done
-  // before the destructor returns.
+  // Runs `work` with a coming commit, without waiting: for what can be made again from what is stored. A failure is
+  // logged. Done before the destructor returns.
   virtual void WriteLater(std::function<absl::Status(Tables&)> work) = 0;
 
   // Runs `work` on a consistent snapshot of everything committed so far.

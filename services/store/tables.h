@@ -1,5 +1,6 @@
-// Narrow table interfaces. Const methods read, others write; all errors are UNAVAILABLE / STORE_UNAVAILABLE (try again) unless a
-// comment says otherwise. Find returns NOT_FOUND when there is no such row; Insert returns ALREADY_EXISTS on a duplicate key.
+// Narrow table interfaces. Const methods read, others write; all errors are UNAVAILABLE / STORE_UNAVAILABLE (try again)
+// unless a comment says otherwise. Find returns NOT_FOUND when there is no such row; Insert returns ALREADY_EXISTS on a
+// duplicate key.
 #ifndef SIGNET_SERVICES_STORE_TABLES_H_
 #define SIGNET_SERVICES_STORE_TABLES_H_
 
@@ -52,8 +53,10 @@ class CertificateTable {
   virtual absl::Status SetIssued(absl::string_view serial, absl::string_view der) = 0;
   virtual absl::StatusOr<CertificateRow> Find(absl::string_view serial) const = 0;
   // The certificate that answered this very request: same identity key, seq and CSR key.
-  virtual absl::StatusOr<CertificateRow> FindAnswer(absl::string_view identity_key_id, uint64_t seq, absl::string_view spki_sha256) const = 0;
-  // The newest certificate for this key; NOT_FOUND when no certificate carries it. Finds a key enrolled for another node.
+  virtual absl::StatusOr<CertificateRow> FindAnswer(absl::string_view identity_key_id, uint64_t seq,
+                                                    absl::string_view spki_sha256) const = 0;
+  // The newest certificate for this key; NOT_FOUND when no certificate carries it. Finds a key enrolled for another
+  // node.
   virtual absl::StatusOr<CertificateRow> FindBySpki(absl::string_view spki_sha256) const = 0;
   virtual absl::StatusOr<CertificatePage> List(const CertificateQuery& query) const = 0;
   // The newest certificate of a subject under a profile.
@@ -62,7 +65,7 @@ class CertificateTable {
 
 struct NodeCounts {
   int64_t enrolled = 0;
-  int64_t certified = 0;  // with an unexpired certificate
+  int64_t certified = 0;   // with an unexpired certificate
   std::string first_lost;  // name of the one whose unexpired certificate ends first; empty when there is none
   absl::Time first_lost_at;
 };
@@ -74,20 +77,23 @@ class NodeTable {
   // Inserts or replaces.
   virtual absl::Status Put(const NodeRow& row) = 0;
   // By (name, daemon), strictly after the given pair.
-  virtual absl::StatusOr<std::vector<NodeRow>> List(absl::string_view after_name, absl::string_view after_daemon, int limit) const = 0;
+  virtual absl::StatusOr<std::vector<NodeRow>> List(absl::string_view after_name, absl::string_view after_daemon,
+                                                    int limit) const = 0;
   virtual absl::StatusOr<NodeCounts> Count(absl::Time now) const = 0;
 
   virtual absl::StatusOr<IdentityRow> FindIdentity(absl::string_view key_id) const = 0;
   virtual absl::Status InsertIdentity(const IdentityRow& row) = 0;
   // Marks every live identity of (node, daemon) superseded at `when`; the number that changed.
-  virtual absl::StatusOr<int64_t> SupersedeIdentities(absl::string_view node, absl::string_view daemon, absl::Time when) = 0;
+  virtual absl::StatusOr<int64_t> SupersedeIdentities(absl::string_view node, absl::string_view daemon,
+                                                      absl::Time when) = 0;
   // Identities of (node, daemon) admitted at or after `since`; the epoch counts all.
-  virtual absl::StatusOr<int64_t> CountIdentities(absl::string_view node, absl::string_view daemon, absl::Time since) const = 0;
+  virtual absl::StatusOr<int64_t> CountIdentities(absl::string_view node, absl::string_view daemon,
+                                                  absl::Time since) const = 0;
 };
 
 struct TokenQuery {
-  std::string node;         // empty: all
-  bool open_only = true;    // unrevoked, unexpired at `now`, and (single use) unused
+  std::string node;       // empty: all
+  bool open_only = true;  // unrevoked, unexpired at `now`, and (single use) unused
   absl::Time now;
   std::string after_token;
   int limit = 100;

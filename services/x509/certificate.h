@@ -64,10 +64,10 @@ class Certificate {
   PublicKey public_key_;
 };
 
-// Verifies `leaf` up to one of `anchors` (RFC 5280 section 6) for TLS in both directions, with `intermediates` at hand, at `now`.
-// FAILED_PRECONDITION names what is wrong ("expired on …", "no anchor for issuer …").
-absl::Status VerifyChain(const Certificate& leaf, const std::vector<Certificate>& intermediates, const std::vector<Certificate>& anchors,
-                         absl::Time now);
+// Verifies `leaf` up to one of `anchors` (RFC 5280 section 6) for TLS in both directions, with `intermediates` at hand,
+// at `now`. FAILED_PRECONDITION names what is wrong ("expired on …", "no anchor for issuer …").
+absl::Status VerifyChain(const Certificate& leaf, const std::vector<Certificate>& intermediates,
+                         const std::vector<Certificate>& anchors, absl::Time now);
 
 }  // namespace signet::x509
 

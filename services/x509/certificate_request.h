@@ -18,11 +18,11 @@ inline constexpr char kStatementOid[] = "2.25.3236232836059722276554713816765793
 
 // A CSR that is well formed, whose self-signature holds, and that asks for nothing but a name and a key. Immutable.
 //
-// Parsing refuses, naming the field (INVALID_ARGUMENT; reason MALFORMED, CSR_REFUSED or KEY_REFUSED): more than 64 KiB; more than one
-// PEM block or text around it; trailing bytes; a version other than 0; a subject that is anything but exactly one CN of 1–64 characters
-// in PrintableString or UTF8String, without NUL or control characters; attributes other than the statement and extensionRequest, or
-// one of them twice; an extensionRequest with anything but one subjectAltName; a signature algorithm outside SignatureAlgorithm or
-// that disagrees with the key; a bad signature.
+// Parsing refuses, naming the field (INVALID_ARGUMENT; reason MALFORMED, CSR_REFUSED or KEY_REFUSED): more than 64 KiB;
+// more than one PEM block or text around it; trailing bytes; a version other than 0; a subject that is anything but
+// exactly one CN of 1–64 characters in PrintableString or UTF8String, without NUL or control characters; attributes
+// other than the statement and extensionRequest, or one of them twice; an extensionRequest with anything but one
+// subjectAltName; a signature algorithm outside SignatureAlgorithm or that disagrees with the key; a bad signature.
 class CertificateRequest {
  public:
   static absl::StatusOr<CertificateRequest> FromPem(absl::string_view pem);
@@ -43,7 +43,8 @@ class CertificateRequest {
   std::optional<std::string> statement_;
 };
 
-// The CertificationRequestInfo (RFC 2986 section 4.1) to sign: CN = common_name, the key, and the statement when it is not empty.
+// The CertificationRequestInfo (RFC 2986 section 4.1) to sign: CN = common_name, the key, and the statement when it is
+// not empty.
 std::string EncodeRequestInfo(absl::string_view common_name, const PublicKey& key, absl::string_view statement);
 // Wraps the signed info into a CertificationRequest.
 std::string AssembleRequest(absl::string_view info_der, SignatureAlgorithm algorithm, absl::string_view signature);

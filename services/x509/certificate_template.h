@@ -24,14 +24,16 @@ struct CertificateTemplate {
   std::vector<std::string> uris;       // SAN uniformResourceIdentifier
   bool is_ca = false;                  // basicConstraints critical; no pathlen on a CA: see docs/decisions
   bool digital_signature = false;
-  bool certificate_signing = false;    // with cRLSign
+  bool certificate_signing = false;  // with cRLSign
   bool server_auth = false;
   bool client_auth = false;
-  std::string subject_key_id;          // raw; required
-  std::string authority_key_id;        // raw; empty for a self-signed root. Only keyIdentifier is written: s2n refuses issuer and serial
+  std::string subject_key_id;    // raw; required
+  std::string authority_key_id;  // raw; empty for a self-signed root. Only keyIdentifier is written: s2n refuses issuer
+                                 // and serial
 };
 
-// The DER of the TBSCertificate that an issuer using `algorithm` signs. INVALID_ARGUMENT when a field is missing or out of range.
+// The DER of the TBSCertificate that an issuer using `algorithm` signs. INVALID_ARGUMENT when a field is missing or out
+// of range.
 absl::StatusOr<std::string> EncodeTbs(const CertificateTemplate& certificate, SignatureAlgorithm algorithm);
 
 // The certificate: SEQUENCE { tbs, algorithm, signature }.

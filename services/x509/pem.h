@@ -26,12 +26,13 @@ struct PemLimits {
   std::size_t blocks = 16;
 };
 
-// All blocks of `text`. Explanatory text between blocks is skipped (RFC 7468 section 5.2); headers inside a block (encrypted
-// keys), bad base64, a BEGIN without its END and a NUL are INVALID_ARGUMENT / MALFORMED, naming the line.
+// All blocks of `text`. Explanatory text between blocks is skipped (RFC 7468 section 5.2); headers inside a block
+// (encrypted keys), bad base64, a BEGIN without its END and a NUL are INVALID_ARGUMENT / MALFORMED, naming the line.
 absl::StatusOr<std::vector<PemBlock>> ParsePem(absl::string_view text, const PemLimits& limits = {});
 
 // Exactly one block with this label and nothing but whitespace around it; its DER.
-absl::StatusOr<std::string> ParseSinglePem(absl::string_view text, absl::string_view label, const PemLimits& limits = {});
+absl::StatusOr<std::string> ParseSinglePem(absl::string_view text, absl::string_view label,
+                                           const PemLimits& limits = {});
 
 // 64 characters a line, final newline.
 std::string EncodePem(absl::string_view label, absl::string_view der);

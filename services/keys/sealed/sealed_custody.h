@@ -12,8 +12,9 @@
 
 namespace signet::keys::sealed {
 
-// The handle is version byte 1, 12 random nonce bytes, ciphertext of the PKCS#8 key and 16 tag bytes (AES-256-GCM, NIST SP
-// 800-38D); the label and the SPKI are authenticated with it, so that a row of the store cannot be moved under another name.
+// The handle is version byte 1, 12 random nonce bytes, ciphertext of the PKCS#8 key and 16 tag bytes (AES-256-GCM, NIST
+// SP 800-38D); the label and the SPKI are authenticated with it, so that a row of the store cannot be moved under
+// another name.
 class SealedCustody final : public Custody {
  public:
   // `kek` is 32 bytes. `random` must outlive this.
