@@ -135,6 +135,9 @@ absl::StatusOr<WriteResult> Write(const Target& target, absl::string_view signed
 
   SIGNET_ASSIGN_OR_RETURN(const files::FileLock lock,
                           files::FileLock::Acquire(LockPath(target.ca_cert_file), kLockTimeout));
+  // What cannot be removed is public, and no reason to go without the new bundle.
+  files::RemoveTemporaries(ObjectPath(target.ca_cert_file)).IgnoreError();
+  files::RemoveTemporaries(target.ca_cert_file).IgnoreError();
   const Seen held = OnDiskVerified(target);
   SIGNET_ASSIGN_OR_RETURN(const Seen remembered, Remembered(target));
   SIGNET_RETURN_IF_ERROR(CheckAgainst(held, offered, "the file beside ca_cert_file"));

@@ -1,5 +1,6 @@
 #include "services/files/file.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -7,9 +8,12 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/strip.h"
 #include "services/base/reason.h"
 #include "services/base/status_macros.h"
 #include "services/files/descriptor.h"
@@ -18,6 +22,8 @@ namespace signet::files {
 namespace {
 
 constexpr std::size_t kChunk = 4096;
+constexpr std::size_t kMaxNameChars = 200;  // what of a file's name goes into its temporary file's
+constexpr absl::string_view kRandomPart = "XXXXXX";
 
 absl::Status CheckPath(const std::string& path) {
   if (path.empty() || path.find('\0') != std::string::npos) {
@@ -31,6 +37,16 @@ std::string DirectoryOf(const std::string& path) {
   const std::size_t slash = path.rfind('/');
   if (slash == std::string::npos) return ".";
   return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+std::string NameOf(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
+// What a temporary file's name begins with; mkostemp(3) replaces kRandomPart, which follows.
+std::string TemporaryPrefix(const std::string& name) { return absl::StrCat(".", name.substr(0, kMaxNameChars), "."); }
+
+bool IsTemporaryOf(const std::string& prefix, absl::string_view name) {
+  return absl::ConsumePrefix(&name, prefix) && name.size() == kRandomPart.size() &&
+         std::all_of(name.begin(), name.end(), absl::ascii_isalnum);
 }
 
 // O_NONBLOCK keeps a FIFO in the file's place from holding us for ever.
@@ -156,9 +172,9 @@ absl::StatusOr<base::SecretBytes> ReadSecret(const std::string& path, const Secr
 absl::Status WriteAtomically(const std::string& path, absl::string_view content, const WriteOptions& options) {
   SIGNET_RETURN_IF_ERROR(CheckPath(path));
   const std::string directory = DirectoryOf(path);
-  const std::string base_name = path.substr(path.rfind('/') + 1);
+  const std::string base_name = NameOf(path);
   if (base_name.empty()) return absl::InvalidArgumentError(absl::StrCat(path, " names a directory, not a file"));
-  std::string name = absl::StrCat(directory, "/.", base_name.substr(0, 200), ".XXXXXX");
+  std::string name = absl::StrCat(directory, "/", TemporaryPrefix(base_name), kRandomPart);
   Descriptor file(mkostemp(name.data(), O_CLOEXEC));  // O_EXCL, 0600
   if (file.get() < 0) return FileError(errno, "create a file beside", path);
   TemporaryFile temporary(std::move(name));
@@ -170,6 +186,36 @@ absl::Status WriteAtomically(const std::string& path, absl::string_view content,
     temporary.Renamed();
   }
   return SyncDirectory(directory);
+}
+
+absl::Status RemoveTemporaries(const std::string& path) {
+  SIGNET_RETURN_IF_ERROR(CheckPath(path));
+  const std::string base_name = NameOf(path);
+  // A longer name shares its temporaries' names with others, which another lock may guard.
+  if (base_name.empty() || base_name.size() > kMaxNameChars) {
+    return absl::InvalidArgumentError(absl::StrCat(path, ": its name must have 1 to ", kMaxNameChars, " characters"));
+  }
+  const std::string directory = DirectoryOf(path);
+  const std::unique_ptr<DIR, int (*)(DIR*)> entries(opendir(directory.c_str()), &closedir);
+  if (entries == nullptr) return errno == ENOENT ? absl::OkStatus() : FileError(errno, "open directory", directory);
+  const std::string prefix = TemporaryPrefix(base_name);
+  bool removed = false;
+  while (true) {
+    errno = 0;
+    const dirent* const entry = readdir(entries.get());
+    if (entry == nullptr) break;
+    struct stat info = {};
+    if (!IsTemporaryOf(prefix, entry->d_name) ||
+        fstatat(dirfd(entries.get()), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(info.st_mode)) {
+      continue;
+    }
+    if (unlinkat(dirfd(entries.get()), entry->d_name, 0) != 0 && errno != ENOENT) {
+      return FileError(errno, "remove", absl::StrCat(directory, "/", entry->d_name));
+    }
+    removed = true;
+  }
+  if (errno != 0) return FileError(errno, "list", directory);
+  return removed ? SyncDirectory(directory) : absl::OkStatus();
 }
 
 absl::Status MakeDirectories(const std::string& path, mode_t mode) {

@@ -41,6 +41,11 @@ struct WriteOptions {
 // error.
 absl::Status WriteAtomically(const std::string& path, absl::string_view content, const WriteOptions& options = {});
 
+// Removes the temporary files that killed writers of this very path left beside it, which hold what it would have held:
+// private keys, too. Only for who holds the lock that all writers of `path` take: a living writer's file looks the
+// same. OK when there are none, or no directory. INVALID_ARGUMENT for a name of more than 200 characters.
+absl::Status RemoveTemporaries(const std::string& path);
+
 // Creates `path` and missing parents (0755); the last one gets `mode`, unless it exists already. Refuses a symbolic
 // link or a file in its place.
 absl::Status MakeDirectories(const std::string& path, mode_t mode);

@@ -153,6 +153,17 @@ TEST_F(WriterTest, HealsWhatOthersChanged) {
   EXPECT_EQ(CaFile(), PemOf(2));
 }
 
+TEST_F(WriterTest, RemovesWhatKilledWritersLeft) {
+  EXPECT_EQ(*Offer(1), WriteResult::kWritten);
+  for (const char* left : {".ca_cert.pem.aB3xYz", ".signet-bundle.aB3xYz", ".another.aB3xYz"}) {
+    ASSERT_TRUE(files::WriteAtomically(etc_ / left, "").ok());
+  }
+  EXPECT_EQ(*Offer(1), WriteResult::kUnchanged);
+  EXPECT_FALSE(files::Exists(etc_ / ".ca_cert.pem.aB3xYz"));
+  EXPECT_FALSE(files::Exists(etc_ / ".signet-bundle.aB3xYz"));
+  EXPECT_TRUE(files::Exists(etc_ / ".another.aB3xYz"));
+}
+
 TEST_F(WriterTest, LeavesALinkToWhoeverMadeIt) {
   ASSERT_TRUE(files::WriteAtomically(etc_ / "managed", "theirs").ok());
   ASSERT_EQ(symlink("managed", target_.ca_cert_file.c_str()), 0);

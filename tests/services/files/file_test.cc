@@ -13,6 +13,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <vector>
 
 #include "services/base/reason.h"
 #include "tests/services/files/temporary_directory.h"
@@ -242,6 +243,54 @@ TEST(WriteAtomically, IsWholeAfterAKillAtAnyMoment) {
     ASSERT_TRUE(WIFSIGNALED(status));
     ASSERT_EQ(Read(path)->size(), 30000u);
   }
+}
+
+TEST(RemoveTemporaries, RemovesWhatAKilledWriterLeft) {
+  const TemporaryDirectory dir;
+  const std::string path = dir / "key.pem";
+  ASSERT_TRUE(WriteAtomically(path, "old").ok());
+  std::size_t left = 1;
+  for (int round = 0; round < 2000 && left == 1; ++round) {
+    const pid_t child = fork();
+    if (child == 0) {
+      while (WriteAtomically(path, std::string(30000, 'k')).ok()) {
+      }
+      _exit(1);
+    }
+    usleep(1000 + static_cast<useconds_t>(37 * round % 400));
+    kill(child, SIGKILL);
+    ASSERT_EQ(waitpid(child, nullptr, 0), child);
+    left = EntriesOf(dir.path());
+  }
+  ASSERT_EQ(left, 2u);
+  EXPECT_TRUE(RemoveTemporaries(path).ok());
+  EXPECT_EQ(EntriesOf(dir.path()), 1u);
+  EXPECT_TRUE(Exists(path));
+}
+
+TEST(RemoveTemporaries, LeavesEveryOtherName) {
+  const TemporaryDirectory dir;
+  const std::vector<std::string> others = {
+      "key.pem",        ".key.pem",         ".key.pem.",     ".key.pem.aB3xY", ".key.pem.aB3xYzz",  ".key.pem.aB3-Yz",
+      "key.pem.aB3xYz", ".key.pem2.aB3xYz", ".other.aB3xYz", ".key.pem.lock",  ".key.pem.x.aB3xYz", ".key-pem.aB3xYz"};
+  for (const std::string& other : others) Put(dir / other, "");
+  Put(dir / ".key.pem.aB3xYz", "secret", 0400);
+  ASSERT_EQ(mkdir((dir / ".key.pem.direct").c_str(), 0700), 0);
+  ASSERT_EQ(symlink("key.pem", (dir / ".key.pem.linked").c_str()), 0);
+  ASSERT_TRUE(RemoveTemporaries(dir / "key.pem").ok());
+  EXPECT_FALSE(Exists(dir / ".key.pem.aB3xYz"));
+  for (const std::string& other : others) EXPECT_TRUE(Exists(dir / other)) << other;
+  EXPECT_EQ(EntriesOf(dir.path()), others.size() + 2);
+}
+
+TEST(RemoveTemporaries, IsOkWithNothingToRemoveAndRefusesANameThatSharesItsTemporaries) {
+  const TemporaryDirectory dir;
+  EXPECT_TRUE(RemoveTemporaries(dir / "f").ok());
+  EXPECT_TRUE(RemoveTemporaries(dir / "none/f").ok());
+  EXPECT_TRUE(RemoveTemporaries(dir / std::string(200, 'x')).ok());
+  EXPECT_EQ(RemoveTemporaries(dir / std::string(201, 'x')).code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(RemoveTemporaries(dir / "d/").code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(RemoveTemporaries("").code(), absl::StatusCode::kInvalidArgument);
 }
 
 TEST(MakeDirectories, MakesParentsAndGivesTheLastItsModeWhateverTheUmask) {
