@@ -121,6 +121,15 @@ absl::Status WriteAll(const Descriptor& file, absl::string_view content, const s
   return absl::OkStatus();
 }
 
+absl::StatusOr<Descriptor> OpenDirectory(const std::string& path) {
+  Descriptor directory(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (directory.get() >= 0) return directory;
+  if (errno == ELOOP || errno == ENOTDIR) {
+    return absl::FailedPreconditionError(absl::StrCat(path, " is in the way: it is no directory"));
+  }
+  return FileError(errno, "open directory", path);
+}
+
 // The temporary file, removed unless it became the real one.
 class TemporaryFile {
  public:
@@ -222,25 +231,20 @@ absl::Status MakeDirectories(const std::string& path, mode_t mode) {
   SIGNET_RETURN_IF_ERROR(CheckPath(path));
   std::string wanted = path;
   while (wanted.size() > 1 && wanted.back() == '/') wanted.pop_back();
-  bool made = false;
   for (std::size_t end = wanted.find('/', 1);; end = wanted.find('/', end + 1)) {
     const bool last = end == std::string::npos;
     const std::string part = wanted.substr(0, end);
-    made = mkdir(part.c_str(), last ? mode : 0755) == 0;
+    const mode_t part_mode = last ? mode : 0755;
+    const bool made = mkdir(part.c_str(), part_mode) == 0;
     if (!made && errno != EEXIST) return FileError(errno, "create directory", part);
-    if (made) SIGNET_RETURN_IF_ERROR(SyncDirectory(DirectoryOf(part)));
-    if (last) break;
-  }
-  const Descriptor directory(open(wanted.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (directory.get() < 0) {
-    if (errno == ELOOP || errno == ENOTDIR) {
-      return absl::FailedPreconditionError(absl::StrCat(wanted, " is in the way: it is no directory"));
+    if (made || last) {  // A parent that was there may be a link, such as /var/run.
+      SIGNET_ASSIGN_OR_RETURN(const Descriptor directory, OpenDirectory(part));
+      // mkdir was narrowed by the umask.
+      if (made && fchmod(directory.get(), part_mode) != 0) return FileError(errno, "chmod", part);
     }
-    return FileError(errno, "open directory", wanted);
+    if (made) SIGNET_RETURN_IF_ERROR(SyncDirectory(DirectoryOf(part)));
+    if (last) return absl::OkStatus();
   }
-  // mkdir was narrowed by the umask.
-  if (made && fchmod(directory.get(), mode) != 0) return FileError(errno, "chmod", wanted);
-  return absl::OkStatus();
 }
 
 absl::Status Remove(const std::string& path) {

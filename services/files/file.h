@@ -46,8 +46,8 @@ absl::Status WriteAtomically(const std::string& path, absl::string_view content,
 // same. OK when there are none, or no directory. INVALID_ARGUMENT for a name of more than 200 characters.
 absl::Status RemoveTemporaries(const std::string& path);
 
-// Creates `path` and missing parents (0755); the last one gets `mode`, unless it exists already. Refuses a symbolic
-// link or a file in its place.
+// Creates `path` with `mode` and missing parents with 0755, whatever the umask. What exists already keeps its mode.
+// Refuses a symbolic link or a file in the place of `path`.
 absl::Status MakeDirectories(const std::string& path, mode_t mode);
 
 // Removes a file durably; OK when it is already gone.

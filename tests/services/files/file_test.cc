@@ -293,14 +293,29 @@ TEST(RemoveTemporaries, IsOkWithNothingToRemoveAndRefusesANameThatSharesItsTempo
   EXPECT_EQ(RemoveTemporaries("").code(), absl::StatusCode::kInvalidArgument);
 }
 
-TEST(MakeDirectories, MakesParentsAndGivesTheLastItsModeWhateverTheUmask) {
+TEST(MakeDirectories, GivesEveryDirectoryThatItMakesItsModeWhateverTheUmask) {
   const TemporaryDirectory dir;
-  const mode_t before = umask(0027);
-  EXPECT_TRUE(MakeDirectories(dir / "a/b/c", 0775).ok());
-  umask(before);
-  EXPECT_EQ(ModeOf(dir / "a/b/c"), 0775u);
-  EXPECT_EQ(ModeOf(dir / "a"), 0750u);
-  EXPECT_TRUE(MakeDirectories(dir / "a/b/c/", 0775).ok());
+  ASSERT_EQ(mkdir((dir / "there").c_str(), 0711), 0);
+  for (const mode_t mask : {0077, 0027, 0777, 0}) {
+    const std::string base = dir / ("there/" + std::to_string(mask));
+    const mode_t before = umask(mask);
+    EXPECT_TRUE(MakeDirectories(base + "/b/c", 0770).ok());
+    umask(before);
+    EXPECT_EQ(ModeOf(base), 0755u) << mask;
+    EXPECT_EQ(ModeOf(base + "/b"), 0755u) << mask;
+    EXPECT_EQ(ModeOf(base + "/b/c"), 0770u) << mask;
+    EXPECT_TRUE(MakeDirectories(base + "/b/c/", 0770).ok());
+  }
+  EXPECT_EQ(ModeOf(dir / "there"), 0711u);
+}
+
+TEST(MakeDirectories, FollowsALinkAmongTheParents) {
+  const TemporaryDirectory dir;
+  ASSERT_EQ(mkdir((dir / "there").c_str(), 0700), 0);
+  ASSERT_EQ(symlink("there", (dir / "link").c_str()), 0);
+  EXPECT_TRUE(MakeDirectories(dir / "link/a", 0750).ok());
+  EXPECT_EQ(ModeOf(dir / "there/a"), 0750u);
+  EXPECT_EQ(ModeOf(dir / "there"), 0700u);
 }
 
 TEST(MakeDirectories, LeavesTheModeOfADirectoryThatExists) {
