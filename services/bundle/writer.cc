@@ -1,5 +1,8 @@
 #include "services/bundle/writer.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <system_error>
@@ -116,10 +119,17 @@ bool IsSymbolicLink(const std::string& path) {
   return std::filesystem::is_symlink(std::filesystem::symlink_status(path, ignored));
 }
 
+// As WriteAtomically leaves it, or stricter to the owner: everybody may read it, nobody else may change it.
+bool IsGuarded(const std::string& path) {
+  struct stat info = {};
+  return lstat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode) && (info.st_mode & 0444) == 0444 &&
+         (info.st_mode & 0133) == 0 && (info.st_uid == 0 || info.st_uid == geteuid());
+}
+
 bool IsInPlace(const Target& target, const Bundle& bundle, const Seen& held, const Seen& offered) {
   if (held.generation != offered.generation || held.sha256 != offered.sha256) return false;
   const auto content = files::Read(target.ca_cert_file, kMaxFileBytes);
-  return content.ok() && *content == bundle.ca_cert_pem;
+  return content.ok() && *content == bundle.ca_cert_pem && IsGuarded(target.ca_cert_file);
 }
 
 }  // namespace

@@ -153,6 +153,25 @@ TEST_F(WriterTest, HealsWhatOthersChanged) {
   EXPECT_EQ(CaFile(), PemOf(2));
 }
 
+TEST_F(WriterTest, MendsTheModeAndTheOwnerOfTheRightBytes) {
+  EXPECT_EQ(*Offer(2), WriteResult::kWritten);
+  const char* const path = target_.ca_cert_file.c_str();
+  struct stat info = {};
+  for (const mode_t wrong : {0600, 0640, 0604, 0044, 0664, 0646, 0666, 0755, 0654, 0645}) {
+    ASSERT_EQ(chmod(path, wrong), 0);
+    EXPECT_EQ(*Offer(2), WriteResult::kWritten) << std::oct << wrong;
+    ASSERT_EQ(stat(path, &info), 0);
+    EXPECT_EQ(info.st_mode & 07777, 0644u) << std::oct << wrong;
+  }
+  ASSERT_EQ(chmod(path, 0444), 0);
+  EXPECT_EQ(*Offer(2), WriteResult::kUnchanged);
+  if (geteuid() != 0) GTEST_SKIP() << "only root can give a file away";
+  ASSERT_EQ(chown(path, 12345, 0), 0);
+  EXPECT_EQ(*Offer(2), WriteResult::kWritten);
+  ASSERT_EQ(stat(path, &info), 0);
+  EXPECT_EQ(info.st_uid, 0u);
+}
+
 TEST_F(WriterTest, RemovesWhatKilledWritersLeft) {
   EXPECT_EQ(*Offer(1), WriteResult::kWritten);
   for (const char* left : {".ca_cert.pem.aB3xYz", ".signet-bundle.aB3xYz", ".another.aB3xYz"}) {
