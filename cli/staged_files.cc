@@ -6,17 +6,19 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
+#include "services/base/reason.h"
 #include "services/base/status_macros.h"
 
 namespace signet::cli {
 namespace {
 
 std::string Staged(const std::string& path) { return absl::StrCat(path, ".signetctl-new"); }
+std::string Kept(const std::string& path) { return absl::StrCat(path, ".signetctl-old"); }
 
 absl::Status SyncDirectoryOf(const std::string& path) {
   const std::string directory = std::filesystem::path(path).parent_path().string();
@@ -30,8 +32,21 @@ absl::Status SyncDirectoryOf(const std::string& path) {
 
 }  // namespace
 
+absl::Status CheckCanCreateFilesIn(const std::string& directory) {
+  std::string name = absl::StrCat(directory, "/.signetctl-XXXXXX");
+  const int fd = mkostemp(name.data(), O_CLOEXEC);
+  if (fd < 0) {
+    return base::Refusal(absl::StatusCode::kFailedPrecondition, base::kConfiguration,
+                         absl::StrCat("cannot create files in ", directory, ": ", std::strerror(errno)),
+                         "create the directory or name another one");
+  }
+  close(fd);
+  unlink(name.c_str());
+  return absl::OkStatus();
+}
+
 StagedFiles::~StagedFiles() {
-  for (const std::string& path : paths_) unlink(Staged(path).c_str());
+  for (const File& file : files_) unlink(Staged(file.path).c_str());
 }
 
 absl::Status StagedFiles::Add(const std::string& path, absl::string_view content, const files::WriteOptions& options) {
@@ -40,24 +55,49 @@ absl::Status StagedFiles::Add(const std::string& path, absl::string_view content
     return absl::FailedPreconditionError(absl::StrCat(path, " is not a regular file"));
   }
   SIGNET_RETURN_IF_ERROR(files::WriteAtomically(Staged(path), content, options));
-  paths_.push_back(path);
+  files_.push_back({.path = path});
   return absl::OkStatus();
 }
 
-absl::Status StagedFiles::Commit() {
-  std::vector<std::string> replaced;
-  while (!paths_.empty()) {
-    const std::string path = paths_.front();
-    if (std::rename(Staged(path).c_str(), path.c_str()) != 0) {
-      const int error = errno;
-      return absl::ErrnoToStatus(error, absl::StrCat("cannot replace ", path, "; already replaced: ",
-                                                     replaced.empty() ? "nothing" : absl::StrJoin(replaced, ", "),
-                                                     "; restart nothing and repeat the command"));
+std::string StagedFiles::PutBack() {
+  std::string stuck;
+  for (const File& file : files_) {
+    const std::string kept = Kept(file.path);
+    if (!file.replaced) {
+      if (file.kept) unlink(kept.c_str());
+    } else if (file.kept) {
+      if (std::rename(kept.c_str(), file.path.c_str()) != 0) {
+        absl::StrAppend(&stuck, "; ", file.path, " could not be put back: the old one is ", kept);
+      }
+    } else if (unlink(file.path.c_str()) != 0) {
+      absl::StrAppend(&stuck, "; ", file.path, " is new and could not be removed");
     }
-    replaced.push_back(path);
-    paths_.erase(paths_.begin());
   }
-  for (const std::string& path : replaced) SIGNET_RETURN_IF_ERROR(SyncDirectoryOf(path));
+  return stuck.empty() ? "; the old files are in place" : stuck;
+}
+
+absl::Status StagedFiles::Commit() {
+  for (File& file : files_) {
+    const std::string kept = Kept(file.path);
+    unlink(kept.c_str());  // of a run that was killed
+    if (link(file.path.c_str(), kept.c_str()) == 0) {
+      file.kept = true;
+    } else if (errno != ENOENT) {
+      const int error = errno;
+      return absl::ErrnoToStatus(error, absl::StrCat("cannot keep the old ", file.path, " as ", kept, PutBack()));
+    }
+  }
+  for (File& file : files_) {
+    if (std::rename(Staged(file.path).c_str(), file.path.c_str()) != 0) {
+      const int error = errno;
+      return absl::ErrnoToStatus(error, absl::StrCat("cannot replace ", file.path, PutBack()));
+    }
+    file.replaced = true;
+  }
+  for (const File& file : files_) {
+    if (file.kept) unlink(Kept(file.path).c_str());
+  }
+  for (const File& file : files_) SIGNET_RETURN_IF_ERROR(SyncDirectoryOf(file.path));
   return absl::OkStatus();
 }
 

@@ -11,8 +11,12 @@
 
 namespace signet::cli {
 
+// FAILED_PRECONDITION unless `directory` is one in which this process can create files, which it tries.
+absl::Status CheckCanCreateFilesIn(const std::string& directory);
+
 // Add() writes each file whole and durable under a temporary name beside its final one; Commit() then renames all of
-// them in the order added, with nothing between the renames. What was not committed is removed on destruction.
+// them in the order added, with nothing between the renames. While it does, the old ones keep a second name,
+// "<path>.signetctl-old". What was not committed is removed on destruction.
 class StagedFiles {
  public:
   StagedFiles() = default;
@@ -21,11 +25,20 @@ class StagedFiles {
   ~StagedFiles();
 
   absl::Status Add(const std::string& path, absl::string_view content, const files::WriteOptions& options);
-  // An error names the files that were already replaced.
+  // All files are replaced or, after an error, none: those that were already replaced are put back. The error says so,
+  // and names what could not be put back. Only a kill between the renames leaves a mixture.
   absl::Status Commit();
 
  private:
-  std::vector<std::string> paths_;  // not yet renamed
+  struct File {
+    std::string path;
+    bool kept = false;  // there was an old one, and it has a second name
+    bool replaced = false;
+  };
+  // What became of the files that were replaced, for the error.
+  std::string PutBack();
+
+  std::vector<File> files_;
 };
 
 }  // namespace signet::cli

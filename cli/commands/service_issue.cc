@@ -12,6 +12,7 @@
 #include "cli/staged_files.h"
 #include "cli/table.h"
 #include "google/protobuf/struct.pb.h"
+#include "services/base/reason.h"
 #include "services/base/status_macros.h"
 #include "services/bundle/writer.h"
 #include "services/files/file.h"
@@ -33,6 +34,7 @@ struct Options {
 
 // One service's files.
 struct Paths {
+  std::string dir;
   std::string ca;
   std::string cert;
   std::string key;
@@ -41,14 +43,15 @@ struct Paths {
 // "slurm": the default names of Slurm's TLS page. "lab": those of the published lab scripts.
 Paths PathsOf(const Options& options) {
   if (options.layout == "lab") {
-    const std::string dir = (options.dir.empty() ? "/etc/slurm/certmgr" : options.dir) + "/";
-    return {dir + "slurm_ca.pem", dir + options.service + ".pem", dir + options.service + ".key"};
+    const std::string dir = options.dir.empty() ? "/etc/slurm/certmgr" : options.dir;
+    const std::string stem = absl::StrCat(dir, "/", options.service);
+    return {dir, dir + "/slurm_ca.pem", stem + ".pem", stem + ".key"};
   }
   static const auto& prefixes =
       *new std::map<std::string, std::string>{{"slurmctld", "ctld"}, {"slurmdbd", "dbd"}, {"slurmrestd", "restd"}};
-  const std::string dir = (options.dir.empty() ? "/etc/slurm" : options.dir) + "/";
-  const std::string stem = dir + prefixes.at(options.service);
-  return {dir + "ca_cert.pem", stem + "_cert.pem", stem + "_cert_key.pem"};
+  const std::string dir = options.dir.empty() ? "/etc/slurm" : options.dir;
+  const std::string stem = absl::StrCat(dir, "/", prefixes.at(options.service));
+  return {dir, dir + "/ca_cert.pem", stem + "_cert.pem", stem + "_cert_key.pem"};
 }
 
 struct Ownership {
@@ -117,9 +120,25 @@ absl::Status PrintIssued(Session& session, const Options& options, const Paths& 
   return session.Print({.text = [&](bool) { return list.Text(); }, .message = &document, .names = {leaf.serial()}});
 }
 
+// Whoever manages `ca_cert_file` may be behind: a certificate that its anchors do not verify would stop the service.
+absl::Status CheckVerifiedByFile(const std::string& ca_cert_file, const std::vector<x509::Certificate>& chain,
+                                 uint64_t generation, absl::Time now) {
+  const auto verdict = [&]() -> absl::Status {
+    SIGNET_ASSIGN_OR_RETURN(const std::string pem, files::Read(ca_cert_file));
+    SIGNET_ASSIGN_OR_RETURN(const std::vector<x509::Certificate> anchors, x509::Certificate::ListFromPem(pem));
+    return x509::VerifyChain(chain.front(), {chain.begin() + 1, chain.end()}, anchors, now);
+  }();
+  if (verdict.ok()) return absl::OkStatus();
+  return base::Refusal(absl::StatusCode::kFailedPrecondition, base::kConfiguration,
+                       absl::StrCat(ca_cert_file, " is managed elsewhere and does not verify the new certificate (",
+                                    verdict.message(), "); nothing was written"),
+                       absl::StrCat("place generation ", generation, " of the bundle there first"));
+}
+
 absl::Status Issue(Session& session, const Options& options) {
   const Paths paths = PathsOf(options);
   SIGNET_ASSIGN_OR_RETURN(const Ownership ownership, OwnershipOf(options));
+  SIGNET_RETURN_IF_ERROR(CheckCanCreateFilesIn(paths.dir));
   SIGNET_ASSIGN_OR_RETURN(const ClusterPin pin, AskForClusterPin(session, options.pin));
   if (session.options().dry_run) {
     session.Note(absl::StrCat("dry run: would ask ", pin.cluster, " for a certificate of ", options.service,
@@ -144,7 +163,8 @@ absl::Status Issue(Session& session, const Options& options) {
       bundle::Write({.ca_cert_file = paths.ca, .memory_dir = "", .cluster = pin.cluster, .pin = pin.pin},
                     response.signed_bundle().SerializeAsString(), session.Now()));
   if (written == bundle::WriteResult::kManagedElsewhere) {
-    session.Note(absl::StrCat(paths.ca, " lies on a read-only or network file system and was left alone"));
+    SIGNET_RETURN_IF_ERROR(CheckVerifiedByFile(paths.ca, chain, trusted.generation, session.Now()));
+    session.Note(absl::StrCat(paths.ca, " is managed elsewhere and was left alone"));
   }
   const std::string replaced = Replaced(paths, session.Now());
   SIGNET_RETURN_IF_ERROR(WritePair(paths, ownership, key, chain, !options.group.empty()));
