@@ -73,6 +73,11 @@ GlobalOptions Defaults(const Surroundings& surroundings) {
   return options;
 }
 
+int End(const absl::Status& status, const GlobalOptions& options, const Surroundings& surroundings) {
+  if (!status.ok()) Report(status, options.format == OutputFormat::kJson, surroundings.err);
+  return ExitCodeOf(status);
+}
+
 int Dispatch(const std::vector<std::string>& args, const Surroundings& surroundings) {
   GlobalOptions options = Defaults(surroundings);
   Action action;
@@ -81,14 +86,15 @@ int Dispatch(const std::vector<std::string>& args, const Surroundings& surroundi
   try {
     app.parse(std::vector<std::string>(args.rbegin(), args.rend()));
   } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return app.exit(error, surroundings.out, surroundings.err);
+    if (error.get_exit_code() == 0) {
+      app.exit(error, surroundings.out, surroundings.err);  // the version or the help
+      return End(Session(surroundings, options).Flush(), options, surroundings);
+    }
     Report(UsageError(error.what(), "add --help to see the options and an example"), false, surroundings.err);
     return kExitUsage;
   }
   Session session(surroundings, options);
-  const absl::Status status = action(session);
-  if (!status.ok()) Report(status, options.format == OutputFormat::kJson, surroundings.err);
-  return ExitCodeOf(status);
+  return End(action(session), options, surroundings);
 }
 
 std::string OptionWords(const CLI::App& app) {
@@ -139,7 +145,7 @@ std::string BashCompletion() {
       "    -o|--output) COMPREPLY=($(compgen -W '",
       formats,
       "' -- \"$current\")); return ;;\n"
-      "    --cert|--key|--ca|--dir|--out-dir|--libexec) COMPREPLY=($(compgen -f -- \"$current\")); return ;;\n"
+      "    --cert|--key|--ca|--dir|--file|--out-dir|--libexec) COMPREPLY=($(compgen -f -- \"$current\")); return ;;\n"
       "  esac\n"
       "  for word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"
       "    case $word in -*) continue ;; esac\n"

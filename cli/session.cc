@@ -44,9 +44,12 @@ absl::Status Session::Print(const View& view) {
       for (const std::string& name : view.names) out() << Printable(name) << "\n";
       break;
   }
+  return Flush();
+}
+
+absl::Status Session::Flush() {
   out().flush();
-  if (!out().good()) return absl::DataLossError("standard output cannot be written");
-  return absl::OkStatus();
+  return out().good() ? absl::OkStatus() : absl::DataLossError("standard output cannot be written");
 }
 
 void Session::Note(absl::string_view line) { surroundings_.err << "signetctl: " << Printable(line) << "\n"; }

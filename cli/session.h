@@ -71,6 +71,8 @@ class Session {
   }
 
   absl::Status Print(const View& view);
+  // DATA_LOSS unless everything that was written to out() has left this process.
+  absl::Status Flush();
   // A line on stderr: what happened beside the answer.
   void Note(absl::string_view line);
   // A line on stderr that says how far a long command is; only where somebody watches or `total` is over 1000.

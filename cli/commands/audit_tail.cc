@@ -36,7 +36,8 @@ absl::Status PrintFollowed(Session& session, const v1::ListAuditRecordsResponse&
   for (const v1::AuditRecord& record : list.records()) {
     if (session.options().format == OutputFormat::kJson) {
       SIGNET_ASSIGN_OR_RETURN(const std::string line, ToJsonLine(record));
-      session.out() << line << std::flush;
+      session.out() << line;
+      SIGNET_RETURN_IF_ERROR(session.Flush());
       continue;
     }
     SIGNET_RETURN_IF_ERROR(session.Print({.text = [&](bool wide) { return Line(record, wide); },

@@ -14,11 +14,12 @@ namespace {
 
 struct Options {
   std::string dir = "/etc/slurm";
+  std::string file;  // empty: dir's ca_cert.pem
   std::string pin;
 };
 
 absl::Status Write(Session& session, const Options& options) {
-  const std::string path = options.dir + "/ca_cert.pem";
+  const std::string path = options.file.empty() ? options.dir + "/ca_cert.pem" : options.file;
   SIGNET_ASSIGN_OR_RETURN(const ClusterPin pin, AskForClusterPin(session, options.pin));
   SIGNET_ASSIGN_OR_RETURN(const v1::GetTrustBundleResponse response,
                           session.Call(&v1::CertAuthority::Stub::GetTrustBundle, v1::GetTrustBundleRequest()));
@@ -30,9 +31,11 @@ absl::Status Write(Session& session, const Options& options) {
         bundle::Write({.ca_cert_file = path, .memory_dir = "", .cluster = pin.cluster, .pin = pin.pin},
                       response.signed_bundle().SerializeAsString(), session.Now()));
     if (result == bundle::WriteResult::kManagedElsewhere) {
-      return base::Refusal(absl::StatusCode::kFailedPrecondition, base::kConfiguration,
-                           absl::StrCat(path, " lies on a read-only or network file system: it is managed elsewhere"),
-                           "run this where the file system is written, or hand out the signed bundle");
+      return base::Refusal(
+          absl::StatusCode::kFailedPrecondition, base::kConfiguration,
+          absl::StrCat(path,
+                       " is a symbolic link, or lies on a read-only or network file system: it is managed elsewhere"),
+          "run this where the file system is written, or hand out the signed bundle");
     }
     what = result == bundle::WriteResult::kUnchanged ? "unchanged" : "written";
   }
@@ -50,7 +53,10 @@ absl::Status Write(Session& session, const Options& options) {
 
 Action DeclareBundleWrite(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  app.add_option("--dir", options->dir, "gets ca_cert.pem and signet-bundle")->capture_default_str();
+  CLI::Option* dir = app.add_option("--dir", options->dir, "gets ca_cert.pem and signet-bundle")->capture_default_str();
+  app.add_option("--file", options->file,
+                 "ca_cert_file itself, where it has another name; signet-bundle goes beside it")
+      ->excludes(dir);
   app.add_option("--pin", options->pin, "bundle pin, 64 hex digits [the server's]");
   return [options](Session& session) { return Write(session, *options); };
 }

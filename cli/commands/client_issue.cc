@@ -35,8 +35,13 @@ const std::map<std::string, v1::Role>& Roles() {
   return roles;
 }
 
-// The lines for signet-slurm.yaml, with the paths where the files usually end up.
-constexpr char kYamlLines[] =
+// The adapter runs as SlurmUser and refuses a key of another user. Paths are those where the files usually end up.
+constexpr char kNextSteps[] =
+    "# Copy them to the host and install them there, as root and for its SlurmUser, here slurm:\n"
+    "#   mkdir -p /etc/signet\n"
+    "#   install -o slurm -m 0400 control.key /etc/signet/control.key\n"
+    "#   install -m 0644 control.pem control_ca.pem /etc/signet/\n"
+    "# and add to /etc/signet/signet-slurm.yaml:\n"
     "tls: {cert: /etc/signet/control.pem, key: /etc/signet/control.key, ca: /etc/signet/control_ca.pem}\n";
 
 // signet://<cluster>/<role>/<name>: the server reads its caller's rights from there.
@@ -99,9 +104,8 @@ absl::Status Issue(Session& session, const Options& options) {
   fields["directory"].set_string_value(options.out_dir);
   const auto text = [&](bool) {
     return absl::StrCat("# control.pem, control.key and control_ca.pem are in ", options.out_dir,
-                        "; the certificate ends ", RelativeTime(chain.front().not_after(), session.Now()),
-                        ".\n# Copy them to /etc/signet on the host and add to /etc/signet/signet-slurm.yaml:\n",
-                        kYamlLines);
+                        "; the certificate ends ", RelativeTime(chain.front().not_after(), session.Now()), ".\n",
+                        kNextSteps);
   };
   return session.Print({.text = text, .message = &document, .names = {chain.front().serial()}});
 }

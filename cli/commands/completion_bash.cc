@@ -6,7 +6,7 @@ namespace signet::cli {
 Action DeclareCompletionBash(CLI::App&) {
   return [](Session& session) -> absl::Status {
     session.out() << BashCompletion();
-    return absl::OkStatus();
+    return session.Flush();
   };
 }
 

@@ -70,7 +70,7 @@ Action DeclareSlurmConfPrint(CLI::App& app) {
       if (absl::Status status = CheckPath(name, path); !status.ok()) return status;
     }
     session.out() << (options->component == "slurmdbd" ? Slurmdbd(*options) : Slurm(*options));
-    return absl::OkStatus();
+    return session.Flush();
   };
 }
 

@@ -35,6 +35,12 @@ class CliTest : public testing::Test {
 
   Result Run(const std::vector<std::string>& args) {
     std::ostringstream out;
+    Result result = RunTo(out, args);
+    result.out = out.str();
+    return result;
+  }
+  // The result's `out` stays empty.
+  Result RunTo(std::ostream& out, const std::vector<std::string>& args) {
     std::ostringstream err;
     const Surroundings surroundings{.out = out,
                                     .err = err,
@@ -46,7 +52,7 @@ class CliTest : public testing::Test {
     Meet();
     const int code = cli::Run(args, surroundings);
     Meet();
-    return {code, out.str(), err.str()};
+    return {code, "", err.str()};
   }
   void Meet() { const base::MutexLock lock(signetd_.mutex); }
   std::string Path(const std::string& name) const { return directory_ + "/" + name; }

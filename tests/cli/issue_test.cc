@@ -95,6 +95,28 @@ TEST_F(IssueCommands, ServiceIssueBelievesThePinOverTheServer) {
   EXPECT_EQ(IssueSlurmctld({"--pin", absl::BytesToHexString(signetd_.pin())}).code, 0);
 }
 
+TEST_F(IssueCommands, ServiceIssueBelievesACaFileThatIsManagedElsewhereOnlyIfItVerifiesTheCertificate) {
+  FakeSignetd other(Path("other.sock"), now_);
+  ASSERT_TRUE(std::filesystem::create_directory(Path("managed")));
+  ASSERT_EQ(Run({"--server", "unix:" + Path("other.sock"), "bundle", "write", "--dir", Path("managed")}).code, 0);
+  std::filesystem::create_symlink(Path("managed/ca_cert.pem"), Path("etc/ca_cert.pem"));
+  signetd_.status.set_bundle_generation(7);
+  const Result behind = IssueSlurmctld();
+  EXPECT_EQ(behind.code, 1);
+  EXPECT_THAT(behind.err, HasSubstr("place generation 7 of the bundle there first"));
+  EXPECT_EQ(FilesIn("etc"), 1);
+  std::filesystem::remove_all(Path("managed"));
+  EXPECT_EQ(IssueSlurmctld().code, 1);
+  EXPECT_EQ(FilesIn("etc"), 1);
+
+  std::filesystem::create_directory(Path("managed"));
+  ASSERT_EQ(Run({"bundle", "write", "--dir", Path("managed")}).code, 0);
+  const Result current = IssueSlurmctld();
+  ASSERT_EQ(current.code, 0) << current.err;
+  EXPECT_TRUE(std::filesystem::is_symlink(Path("etc/ca_cert.pem")));
+  EXPECT_TRUE(PairFits("etc/ctld_cert.pem", "etc/ctld_cert_key.pem"));
+}
+
 TEST_F(IssueCommands, AFailureWhileWritingLeavesTheOldPair) {
   ASSERT_EQ(IssueSlurmctld().code, 0);
   const std::string key = Read("etc/ctld_cert_key.pem");
@@ -112,6 +134,16 @@ TEST_F(IssueCommands, ServiceIssueRefusesOtherNamesAndUnknownUsers) {
   EXPECT_EQ(FilesIn("etc"), 0);
 }
 
+TEST_F(IssueCommands, ServiceIssueAsksForNothingThatItCouldNotWrite) {
+  Write("file", "");
+  for (const std::string& dir : {Path("missing"), Path("file"), std::string("/proc")}) {
+    const Result result = Run({"service", "issue", "slurmctld", "--dir", dir, "--owner", "0"});
+    EXPECT_EQ(result.code, 1) << dir;
+    EXPECT_THAT(result.err, HasSubstr("cannot create files in " + dir));
+  }
+  EXPECT_THAT(Run({"cert", "list", "-o", "name"}).out, IsEmpty());
+}
+
 TEST_F(IssueCommands, ADryRunOfServiceIssueWritesNothing) {
   EXPECT_EQ(IssueSlurmctld({"--dry-run"}).code, 0);
   EXPECT_EQ(FilesIn("etc"), 0);
@@ -125,6 +157,7 @@ TEST_F(IssueCommands, ClientIssueWritesThreeFilesAndTheLinesForTheAdapter) {
   EXPECT_TRUE(PairFits("head2/control.pem", "head2/control.key"));
   EXPECT_TRUE(x509::Certificate::FromPem(Read("head2/control_ca.pem")).ok());
   EXPECT_THAT(result.out, HasSubstr("tls: {cert: /etc/signet/control.pem"));
+  EXPECT_THAT(result.out, HasSubstr("install -o slurm -m 0400 control.key /etc/signet/control.key\n"));
   EXPECT_EQ(Run({"client", "issue", "head2", "--role", "controller", "--out-dir", Path("head2")}).code, 1);
 }
 
@@ -143,6 +176,16 @@ TEST_F(IssueCommands, BundleWriteIsIdempotentAndNeverGoesBack) {
   const std::string before = Read("etc/ca_cert.pem");
   EXPECT_EQ(Run({"bundle", "write", "--dir", Path("etc")}).code, 1);
   EXPECT_EQ(Read("etc/ca_cert.pem"), before);
+}
+
+TEST_F(IssueCommands, BundleWriteWritesTheFileThatIsNamed) {
+  const Result result = Run({"bundle", "write", "--file", Path("etc/slurm_ca.pem")});
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr(Path("etc/slurm_ca.pem") + ": generation 1 written"));
+  EXPECT_TRUE(Exists("etc/signet-bundle"));
+  EXPECT_EQ(FilesIn("etc"), 3);
+  EXPECT_EQ(Run({"bundle", "verify", Path("etc/slurm_ca.pem")}).code, 0);
+  EXPECT_EQ(Run({"bundle", "write", "--file", Path("etc/slurm_ca.pem"), "--dir", Path("etc")}).code, 2);
 }
 
 TEST_F(IssueCommands, BundleShowNamesGenerationAndPin) {

@@ -46,6 +46,20 @@ TEST_F(RunSignetctl, TellsItsVersionOnStdout) {
   EXPECT_THAT(result.out, StartsWith("signetctl "));
 }
 
+TEST_F(RunSignetctl, AnAnswerThatCannotBeWrittenIsAFailure) {
+  for (const std::vector<std::string>& args : std::vector<std::vector<std::string>>{{"--version"},
+                                                                                    {"token", "create", "--help"},
+                                                                                    {"status"},
+                                                                                    {"slurm-conf", "print"},
+                                                                                    {"completion", "bash"},
+                                                                                    {"token", "create", "n1"}}) {
+    std::ofstream full("/dev/full");
+    const Result result = RunTo(full, args);
+    EXPECT_EQ(result.code, 1) << args.front();
+    EXPECT_THAT(result.err, HasSubstr("standard output cannot be written")) << args.front();
+  }
+}
+
 TEST_F(RunSignetctl, ADeadServerIsUnreachable) {
   signetd_.Stop();
   const Result result = Run({"status"});
