@@ -37,7 +37,12 @@ absl::StatusOr<TokenDirectory> TokenDirectory::Open(const std::string& path) {
   TokenDirectory directory(path, fd);
   struct stat info {};
   if (fstat(fd, &info) != 0) return absl::ErrnoToStatus(errno, path);
-  if ((info.st_mode & 022) != 0 || (info.st_uid != geteuid() && info.st_uid != 0)) {
+  if (info.st_uid != geteuid() && info.st_uid != 0) {
+    return base::Refusal(absl::StatusCode::kFailedPrecondition, base::kConfiguration,
+                         absl::StrCat(path, " belongs to user ", info.st_uid, ", who can replace tokens in it"),
+                         absl::StrCat("chown ", geteuid(), " ", path, ", or name another directory"));
+  }
+  if ((info.st_mode & 022) != 0) {
     return base::Refusal(absl::StatusCode::kFailedPrecondition, base::kConfiguration,
                          absl::StrCat(path, " can be written by others: tokens are secrets"),
                          absl::StrCat("chmod 0700 ", path));
@@ -71,8 +76,16 @@ bool TokenDirectory::PendingIsFile(absl::string_view node) const {
          fstatat(fd_, FileName(node).c_str(), &file, AT_SYMLINK_NOFOLLOW) == 0 && pending.st_ino == file.st_ino;
 }
 
+std::optional<evidence::Token> TokenDirectory::ReadFile(absl::string_view node) const {
+  return ReadToken(FileName(node), node);
+}
+
 std::optional<evidence::Token> TokenDirectory::ReadPending(absl::string_view node) const {
-  absl::StatusOr<base::SecretBytes> text = files::ReadSecret(absl::StrCat(path_, "/", PendingName(node)));
+  return ReadToken(PendingName(node), node);
+}
+
+std::optional<evidence::Token> TokenDirectory::ReadToken(absl::string_view name, absl::string_view node) const {
+  absl::StatusOr<base::SecretBytes> text = files::ReadSecret(absl::StrCat(path_, "/", name));
   if (!text.ok()) return std::nullopt;
   absl::StatusOr<evidence::Token> token = evidence::ParseTokenFile(*text);
   if (!token.ok() || token->node != node) return std::nullopt;

@@ -15,7 +15,9 @@ namespace signet::cli {
 
 // One "<node>.token" (0400) a node. A key is durable under a pending name before the server hears of it and gets its
 // final name after the server registered it, so a lost reply or a kill loses nothing: the next run finds the pending
-// files and goes on with their keys. Locked against a second signetctl while it lives.
+// files and goes on with their keys. A final file counts as that run's work only when the server knows its token as one
+// of this node, daemon and kind that can still enrol; any other final file stops the command. Locked against a second
+// signetctl while it lives.
 class TokenDirectory {
  public:
   // Creates `path` (0700) when it is missing. FAILED_PRECONDITION when others could put files into it, or another run
@@ -30,6 +32,8 @@ class TokenDirectory {
   bool HasPending(absl::string_view node) const;
   // True when the pending file is the final one under its old name: a run that was killed while it renamed.
   bool PendingIsFile(absl::string_view node) const;
+  // The token in the node's file; nullopt when there is none, or none of this node.
+  std::optional<evidence::Token> ReadFile(absl::string_view node) const;
   // The token of an interrupted run; nullopt when there is none that can be used.
   std::optional<evidence::Token> ReadPending(absl::string_view node) const;
   // Not durable before Sync().
@@ -40,6 +44,7 @@ class TokenDirectory {
   void DropPending(absl::string_view node);
 
  private:
+  std::optional<evidence::Token> ReadToken(absl::string_view name, absl::string_view node) const;
   TokenDirectory(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
   std::string path_;
   int fd_;

@@ -4,16 +4,14 @@
 #include "cli/table.h"
 
 namespace signet::cli {
-namespace {
 
-std::string StateOf(const v1::Token& token, absl::Time now) {
+std::string TokenState(const v1::Token& token, absl::Time now) {
   if (token.revoked()) return "revoked";
   if (token.expires_at().seconds() != 0 && FromProto(token.expires_at()) <= now) return "expired";
-  if (token.uses() > 0 && token.kind() == v1::TOKEN_KIND_SINGLE_USE) return "used";
+  if (token.uses() > 0 && (token.kind() == v1::TOKEN_KIND_SINGLE_USE || token.kind() == v1::TOKEN_KIND_LAB))
+    return "used";
   return "open";
 }
-
-}  // namespace
 
 std::string KindText(v1::TokenKind kind) { return EnumText(v1::TokenKind_Name(kind), "TOKEN_KIND_"); }
 
@@ -40,7 +38,7 @@ std::string TokenRows(const google::protobuf::RepeatedPtrField<v1::Token>& token
     std::vector<std::string> row = {token.node(),
                                     token.daemon(),
                                     KindText(token.kind()),
-                                    StateOf(token, now),
+                                    TokenState(token, now),
                                     RelativeTime(FromProto(token.expires_at()), now),
                                     absl::StrCat(token.uses()),
                                     token.id()};

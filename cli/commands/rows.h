@@ -15,6 +15,9 @@ std::string AuthorityRows(const google::protobuf::RepeatedPtrField<v1::Authority
                           bool wide);
 std::string TokenRows(const google::protobuf::RepeatedPtrField<v1::Token>& tokens, absl::Time now, bool wide);
 
+// "open", "used", "expired" or "revoked"; only an open one can enrol.
+std::string TokenState(const v1::Token& token, absl::Time now);
+
 // "single-use", "boot", "reusable", "lab".
 std::string KindText(v1::TokenKind kind);
 

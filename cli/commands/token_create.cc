@@ -1,9 +1,12 @@
+#include <map>
 #include <memory>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "cli/commands/command.h"
+#include "cli/commands/rows.h"
 #include "cli/failure.h"
+#include "cli/pages.h"
 #include "cli/table.h"
 #include "cli/token_directory.h"
 #include "cli/token_registration.h"
@@ -94,7 +97,7 @@ struct Plan {
 absl::Status FilesExist(const std::vector<std::string>& nodes, const Options& options) {
   return base::Refusal(absl::StatusCode::kAlreadyExists, base::kAlreadyExists,
                        absl::StrCat("token files of ", names::CompressHostlist(nodes), " exist in ", options.out_dir),
-                       "add --force to replace them, or name another --out-dir");
+                       "add --force to replace them, or name the other nodes only, or another --out-dir");
 }
 
 absl::StatusOr<Plan> MakePlan(TokenDirectory& directory, const std::vector<std::string>& nodes,
@@ -123,6 +126,28 @@ absl::StatusOr<Plan> MakePlan(TokenDirectory& directory, const std::vector<std::
   if (!existing.empty() && !interrupted) return FilesExist(existing, options);
   plan.kept = std::move(existing);
   return plan;
+}
+
+// One stray pending file must not make older token files, used or foreign, pass for what an interrupted run finished.
+absl::Status CheckKept(Session& session, const TokenDirectory& directory, const std::vector<std::string>& kept,
+                       const Options& options) {
+  if (kept.empty()) return absl::OkStatus();
+  SIGNET_ASSIGN_OR_RETURN(const v1::ListTokensResponse list,
+                          AllPages(session, &v1::NodeEnrollment::Stub::ListTokens, v1::ListTokensRequest()));
+  std::map<std::string, const v1::Token*> open;
+  for (const v1::Token& token : list.tokens()) {
+    if (TokenState(token, session.Now()) == "open") open[token.id()] = &token;
+  }
+  std::vector<std::string> others;
+  for (const std::string& node : kept) {
+    const std::optional<evidence::Token> token = directory.ReadFile(node);
+    const auto known = token.has_value() ? open.find(token->id()) : open.end();
+    const bool finished = known != open.end() && known->second->node() == node &&
+                          known->second->daemon() == options.daemon &&
+                          known->second->kind() == static_cast<v1::TokenKind>(options.kind());
+    if (!finished) others.push_back(node);
+  }
+  return others.empty() ? absl::OkStatus() : FilesExist(others, options);
 }
 
 // Fills in what only the server knows and makes every key durable before the server is told about it.
@@ -184,6 +209,7 @@ absl::Status PrintCreated(Session& session, const TokenDirectory& directory, con
 absl::Status CreateInDirectory(Session& session, const std::vector<std::string>& nodes, const Options& options) {
   SIGNET_ASSIGN_OR_RETURN(TokenDirectory directory, TokenDirectory::Open(options.out_dir));
   SIGNET_ASSIGN_OR_RETURN(Plan plan, MakePlan(directory, nodes, options));
+  SIGNET_RETURN_IF_ERROR(CheckKept(session, directory, plan.kept, options));
   if (!plan.kept.empty()) {
     session.Note(
         absl::StrCat("going on with an interrupted run; finished before: ", names::CompressHostlist(plan.kept)));
@@ -233,7 +259,7 @@ absl::Status Create(Session& session, const Options& options) {
 Action DeclareTokenCreate(CLI::App& app) {
   auto options = std::make_shared<Options>();
   app.add_option("hostlist", options->hostlist, "nodes, such as n[001-128],login1")->required();
-  AddDuration(app, "--ttl", &options->ttl, "how long it can enrol [7d; boot 24h]");
+  AddDuration(app, "--ttl", &options->ttl, "how long it can enrol [7d; boot 24h; reusable 365d]");
   app.add_flag("--reusable", options->reusable, "for every boot of a stateless node, until it ends or is revoked");
   app.add_flag("--boot", options->boot, "for one boot of a stateless node; a newer one supersedes it");
   app.add_option("--daemon", options->daemon, "slurmd or sackd")

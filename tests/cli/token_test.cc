@@ -90,6 +90,28 @@ TEST_F(TokenCommands, ARunKilledWhileRenamingIsFinishedByTheNext) {
   EXPECT_EQ(signetd_.tokens.size(), 2u);
 }
 
+TEST_F(TokenCommands, AStrayPendingFileMakesNoOlderFileCountAsFinished) {
+  ASSERT_EQ(Run({"token", "create", "n[1-3]", "--out-dir", Path("tokens")}).code, 0);
+  std::filesystem::rename(Path("tokens/n3.token"), Path("tokens/.n3.token.pending"));
+  const std::vector<std::string> again = {"token", "create", "n[1-3]", "--out-dir", Path("tokens")};
+  signetd_.tokens.at(Parse("tokens/n1.token").id()).set_uses(1);
+  std::filesystem::remove(Path("tokens/n2.token"));
+  Write("tokens/n2.token", "not a token\n");
+  const Result refused = Run(again);
+  EXPECT_EQ(refused.code, 1);
+  EXPECT_THAT(refused.err, HasSubstr("token files of n[1-2] exist"));
+  EXPECT_FALSE(Exists("tokens/n3.token"));
+  EXPECT_TRUE(Exists("tokens/.n3.token.pending"));
+
+  std::filesystem::remove(Path("tokens/n2.token"));
+  signetd_.tokens.at(Parse("tokens/n1.token").id()).set_uses(0);
+  std::vector<std::string> reusable = again;
+  reusable.push_back("--reusable");
+  EXPECT_EQ(Run(reusable).code, 1);
+  EXPECT_EQ(Run(again).code, 0);
+  EXPECT_EQ(FilesIn("tokens"), 3);
+}
+
 TEST_F(TokenCommands, APendingTokenThatWasRevokedMeanwhileIsNotHandedOut) {
   ASSERT_EQ(Run({"token", "create", "n1", "--out-dir", Path("tokens")}).code, 0);
   std::filesystem::rename(Path("tokens/n1.token"), Path("tokens/.n1.token.pending"));
@@ -103,6 +125,17 @@ TEST_F(TokenCommands, CreateRefusesADirectoryThatOthersCanWrite) {
   ASSERT_EQ(chmod(Path("open").c_str(), 0777), 0);
   EXPECT_EQ(Run({"token", "create", "n1", "--out-dir", Path("open")}).code, 1);
   EXPECT_THAT(signetd_.tokens, IsEmpty());
+}
+
+TEST_F(TokenCommands, CreateSaysWhatToDoAboutADirectoryOfAnotherUser) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root can make one";
+  std::filesystem::create_directory(Path("theirs"));
+  ASSERT_EQ(chmod(Path("theirs").c_str(), 0700), 0);
+  ASSERT_EQ(chown(Path("theirs").c_str(), 12345, static_cast<gid_t>(-1)), 0);
+  const Result result = Run({"token", "create", "n1", "--out-dir", Path("theirs")});
+  EXPECT_EQ(result.code, 1);
+  EXPECT_THAT(result.err, HasSubstr("belongs to user 12345"));
+  EXPECT_THAT(result.err, HasSubstr("  next: chown 0 " + Path("theirs")));
 }
 
 TEST_F(TokenCommands, CreateWritesNothingWhenTheServerRefuses) {
