@@ -9,6 +9,7 @@
 #include "adapters/slurm/token_search.h"
 #include "services/base/reason.h"
 #include "services/base/status_macros.h"
+#include "services/bundle/ca_file.h"
 #include "services/bundle/writer.h"
 #include "services/files/file.h"
 
@@ -42,7 +43,20 @@ absl::StatusOr<bundle::WriteResult> WriteFromFiles(const Config& config, const b
   return last;
 }
 
-std::string Describe(const std::string& ca_cert_file, bundle::WriteResult result) {
+// Nobody here mends that file: a daemon that would choke on it must not be told that all is well.
+absl::Status CheckManagedElsewhere(const std::string& ca_cert_file, absl::Time now) {
+  const auto refused = [&ca_cert_file](absl::string_view fault) {
+    return base::Refusal(absl::StatusCode::kFailedPrecondition, base::kConfiguration,
+                         absl::StrCat(ca_cert_file, " is managed elsewhere, and not usable: ", fault),
+                         "place the cluster's bundle where that file comes from");
+  };
+  const absl::StatusOr<std::string> content = files::Read(ca_cert_file);
+  if (!content.ok()) return refused(content.status().message());
+  const std::vector<std::string> faults = bundle::FaultsOfCaFile(*content, now);
+  return faults.empty() ? absl::OkStatus() : refused(faults.front());
+}
+
+absl::StatusOr<std::string> Describe(const std::string& ca_cert_file, bundle::WriteResult result, absl::Time now) {
   const uint64_t generation = bundle::Observe(ca_cert_file).generation;
   switch (result) {
     case bundle::WriteResult::kWritten:
@@ -52,7 +66,8 @@ std::string Describe(const std::string& ca_cert_file, bundle::WriteResult result
     case bundle::WriteResult::kManagedElsewhere:
       break;
   }
-  return absl::StrCat(ca_cert_file, ": not written: managed elsewhere (a read-only or network file system)\n");
+  SIGNET_RETURN_IF_ERROR(CheckManagedElsewhere(ca_cert_file, now));
+  return absl::StrCat(ca_cert_file, ": not written: managed elsewhere (a link, a read-only or network file system)\n");
 }
 
 // The daemon's token brings the pin; an observer's host may hold either.
@@ -87,12 +102,12 @@ absl::StatusOr<std::string> Refresh(const Config& config, const Host& host, cons
   absl::Status network = answer.status();
   if (answer.ok()) {
     const absl::StatusOr<bundle::WriteResult> written = bundle::Write(target, *answer, now);
-    if (written.ok()) return Describe(config.ca_cert_file, *written);
+    if (written.ok()) return Describe(config.ca_cert_file, *written, now);
     network = written.status();
   }
   if (config.bundle_sources.empty()) return network;
   const absl::StatusOr<bundle::WriteResult> written = WriteFromFiles(config, target, now);
-  if (written.ok()) return Describe(config.ca_cert_file, *written);
+  if (written.ok()) return Describe(config.ca_cert_file, *written, now);
   return base::Refusal(written.status().code(), base::ReasonOf(written.status()),
                        absl::StrCat(network.message(), "; bundle_sources: ", written.status().message()),
                        base::NextOf(network));

@@ -10,6 +10,7 @@
 #include <cerrno>
 
 #include "absl/strings/str_cat.h"
+#include "services/base/reason.h"
 
 namespace signet::bundle {
 namespace {
@@ -39,13 +40,21 @@ bool IsNetworkFileSystem(uint32_t type) {
 }
 
 absl::StatusOr<bool> IsOursToWrite(const std::string& directory) {
+  const auto failed = [&directory](int error) {
+    if (error != EACCES && error != EPERM) {
+      return absl::ErrnoToStatus(error, absl::StrCat("cannot look at the file system of ", directory));
+    }
+    return base::Refusal(
+        absl::StatusCode::kPermissionDenied, base::kConfiguration,
+        absl::StrCat("user ", geteuid(), " may not write into ", directory),
+        geteuid() == 0 ? absl::StrCat("ls -ld ", directory, "; lsattr -d ", directory) : "run as root");
+  };
   struct statfs info = {};
-  if (statfs(directory.c_str(), &info) != 0) {
-    if (errno == EACCES) return false;
-    return absl::ErrnoToStatus(errno, absl::StrCat("cannot look at the file system of ", directory));
-  }
+  if (statfs(directory.c_str(), &info) != 0) return failed(errno);
   if (IsNetworkFileSystem(static_cast<uint32_t>(info.f_type)) || (info.f_flags & ST_RDONLY) != 0) return false;
-  return faccessat(AT_FDCWD, directory.c_str(), W_OK | X_OK, AT_EACCESS) == 0;
+  if (faccessat(AT_FDCWD, directory.c_str(), W_OK | X_OK, AT_EACCESS) == 0) return true;
+  if (errno == EROFS) return false;
+  return failed(errno);
 }
 
 }  // namespace signet::bundle

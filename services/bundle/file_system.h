@@ -12,7 +12,8 @@ namespace signet::bundle {
 // True for statfs(2)'s f_type of a network or cluster file system, and of FUSE, which hides what lies below.
 bool IsNetworkFileSystem(uint32_t type);
 
-// True when this process may write there and the directory is on a local file system. NOT_FOUND when there is no such
+// True when the directory is on a local file system that can be written, false when it is on a network or read-only
+// one. PERMISSION_DENIED when it would be ours, but this user may not write there; NOT_FOUND when there is no such
 // directory.
 absl::StatusOr<bool> IsOursToWrite(const std::string& directory);
 

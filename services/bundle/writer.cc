@@ -139,9 +139,10 @@ absl::StatusOr<WriteResult> Write(const Target& target, absl::string_view signed
   SIGNET_ASSIGN_OR_RETURN(std::string sha256, BundleSha256(signed_bundle));
   SIGNET_RETURN_IF_ERROR(CheckUsableNow(bundle, now));
   const Seen offered{bundle.generation, std::move(sha256)};
-  SIGNET_ASSIGN_OR_RETURN(const bool ours, IsOursToWrite(DirectoryOf(target.ca_cert_file)));
   // A link (a ConfigMap, a configuration manager's tree) belongs to whoever made it.
-  if (!ours || IsSymbolicLink(target.ca_cert_file)) return WriteResult::kManagedElsewhere;
+  if (IsSymbolicLink(target.ca_cert_file)) return WriteResult::kManagedElsewhere;
+  SIGNET_ASSIGN_OR_RETURN(const bool ours, IsOursToWrite(DirectoryOf(target.ca_cert_file)));
+  if (!ours) return WriteResult::kManagedElsewhere;
 
   SIGNET_ASSIGN_OR_RETURN(const files::FileLock lock,
                           files::FileLock::Acquire(LockPath(target.ca_cert_file), kLockTimeout));

@@ -23,8 +23,9 @@ enum class WriteResult { kWritten, kUnchanged, kManagedElsewhere };
 
 // Verifies `signed_bundle`, then under a lock replaces ca_cert_file (0644) by rename, never leaving it absent.
 // kUnchanged when this bundle is in place, in a file that all may read and only root or this user may write. Refuses
-// a generation lower than the one on disk or remembered (FAILED_PRECONDITION / SEQUENCE_REGRESSED). On a read-only or
-// network file system it writes nothing and returns kManagedElsewhere.
+// a generation lower than the one on disk or remembered (FAILED_PRECONDITION / SEQUENCE_REGRESSED). Where
+// ca_cert_file is a symbolic link, or lies on a read-only or network file system, it writes nothing and returns
+// kManagedElsewhere; PERMISSION_DENIED where only this user's rights are missing.
 absl::StatusOr<WriteResult> Write(const Target& target, absl::string_view signed_bundle, absl::Time now);
 
 // Generation and hash of what is on disk; generation 0 when ca_cert_file is not the one in the signed object beside it.

@@ -1,6 +1,8 @@
 #include "adapters/slurm/refresh.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "adapters/slurm/enrolment.h"
 #include "services/bundle/ca_file.h"
@@ -11,6 +13,8 @@
 
 namespace signet::slurm {
 namespace {
+
+using ::testing::HasSubstr;
 
 class RefreshTest : public testing::Test {
  protected:
@@ -67,6 +71,24 @@ TEST_F(RefreshTest, WritesNothingWithoutAPin) {
   config_.token_files = {};
   EXPECT_FALSE(Run().ok());
   EXPECT_FALSE(files::Exists(config_.ca_cert_file));
+}
+
+TEST_F(RefreshTest, ChecksAFileThatIsManagedElsewhere) {
+  ASSERT_EQ(symlink("managed", config_.ca_cert_file.c_str()), 0);
+  const auto absent = Run();
+  EXPECT_EQ(absent.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(absent.status().message()), HasSubstr(config_.ca_cert_file + " is managed elsewhere"));
+  const std::string managed = config_.ca_cert_file.substr(0, config_.ca_cert_file.rfind('/')) + "/managed";
+  const std::string good = *bundle::RenderCaFile({authority_.root});
+  WriteFile(managed, good + "text");
+  EXPECT_THAT(std::string(Run().status().message()), HasSubstr("text after the last END line"));
+  WriteFile(managed, "");
+  EXPECT_THAT(std::string(Run().status().message()), HasSubstr("no certificate in it"));
+  WriteFile(managed, good);
+  const auto line = Run();
+  ASSERT_TRUE(line.ok()) << line.status();
+  EXPECT_THAT(*line, HasSubstr("not written: managed elsewhere"));
+  EXPECT_EQ(ReadFile(managed), good);
 }
 
 TEST_F(RefreshTest, AnEnrolmentByRootReportsTheBundleThatItJustWrote) {

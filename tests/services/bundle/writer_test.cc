@@ -198,9 +198,25 @@ TEST_F(WriterTest, WritesNothingOnAReadOnlyFileSystem) {
   EXPECT_FALSE(files::Exists(state_ / "bundle"));
 }
 
-TEST_F(WriterTest, WritesNothingWhereItMayNot) {
+TEST_F(WriterTest, SaysToRunAsRootWhereItMayNotWrite) {
   if (geteuid() != 0) GTEST_SKIP() << "needs root to become another user";
   ASSERT_EQ(chmod(etc_.path().c_str(), 0755), 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    if (setegid(12345) != 0 || seteuid(12345) != 0) _exit(2);
+    const auto result = Offer(1);
+    _exit(absl::IsPermissionDenied(result.status()) && base::NextOf(result.status()) == "run as root" ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  EXPECT_TRUE(std::filesystem::is_empty(etc_.path()));
+}
+
+TEST_F(WriterTest, LeavesALinkToWhoeverMadeItWhereItMayNotWriteEither) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root to become another user";
+  ASSERT_EQ(chmod(etc_.path().c_str(), 0755), 0);
+  ASSERT_EQ(symlink("managed", target_.ca_cert_file.c_str()), 0);
   const pid_t child = fork();
   if (child == 0) {
     if (setegid(12345) != 0 || seteuid(12345) != 0) _exit(2);
@@ -210,7 +226,6 @@ TEST_F(WriterTest, WritesNothingWhereItMayNot) {
   int status = 0;
   ASSERT_EQ(waitpid(child, &status, 0), child);
   EXPECT_EQ(status, 0);
-  EXPECT_TRUE(std::filesystem::is_empty(etc_.path()));
 }
 
 TEST_F(WriterTest, SaysWhenTheDirectoryIsMissing) {
