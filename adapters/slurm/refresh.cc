@@ -16,6 +16,10 @@
 namespace signet::slurm {
 namespace {
 
+// For all sources together. An enrolment still has a server to ask.
+constexpr absl::Duration kEnrolmentLockTime = absl::Milliseconds(300);
+constexpr absl::Duration kRefreshLockTime = absl::Seconds(1);
+
 absl::StatusOr<bundle::Target> TargetOf(const Config& config, const std::string& cluster,
                                         const std::string& token_pin) {
   const std::string& pin = config.bundle_pin.empty() ? token_pin : config.bundle_pin;
@@ -28,7 +32,9 @@ absl::StatusOr<bundle::Target> TargetOf(const Config& config, const std::string&
   return bundle::Target{config.ca_cert_file, absl::StrCat(config.state_dir, "/bundle"), cluster, pin};
 }
 
-absl::StatusOr<bundle::WriteResult> WriteFromFiles(const Config& config, const bundle::Target& target, absl::Time now) {
+absl::StatusOr<bundle::WriteResult> WriteFromFiles(const Config& config, bundle::Target target,
+                                                   absl::Duration lock_time, absl::Time now) {
+  const Deadline locks(lock_time);
   absl::Status last = absl::NotFoundError("bundle_sources is empty");
   for (const std::string& source : config.bundle_sources) {
     const absl::StatusOr<std::string> signed_bundle = files::Read(source);
@@ -36,6 +42,7 @@ absl::StatusOr<bundle::WriteResult> WriteFromFiles(const Config& config, const b
       last = signed_bundle.status();
       continue;
     }
+    target.lock_timeout = locks.left();
     absl::StatusOr<bundle::WriteResult> written = bundle::Write(target, *signed_bundle, now);
     if (written.ok()) return written;
     last = written.status();
@@ -88,8 +95,8 @@ FoundToken const* AnyToken(const Config& config, const Host& host, TokenSearch* 
 absl::Status RefreshFromFiles(const Config& config, const std::string& cluster, const std::string& token_pin,
                               absl::Time now) {
   if (config.bundle_sources.empty()) return absl::NotFoundError("bundle_sources is empty");
-  SIGNET_ASSIGN_OR_RETURN(const bundle::Target target, TargetOf(config, cluster, token_pin));
-  return WriteFromFiles(config, target, now).status();
+  SIGNET_ASSIGN_OR_RETURN(bundle::Target target, TargetOf(config, cluster, token_pin));
+  return WriteFromFiles(config, std::move(target), kEnrolmentLockTime, now).status();
 }
 
 absl::StatusOr<std::string> Refresh(const Config& config, const Host& host, const Deadline& deadline, absl::Time now) {
@@ -106,7 +113,7 @@ absl::StatusOr<std::string> Refresh(const Config& config, const Host& host, cons
     network = written.status();
   }
   if (config.bundle_sources.empty()) return network;
-  const absl::StatusOr<bundle::WriteResult> written = WriteFromFiles(config, target, now);
+  const absl::StatusOr<bundle::WriteResult> written = WriteFromFiles(config, target, kRefreshLockTime, now);
   if (written.ok()) return Describe(config.ca_cert_file, *written, now);
   return base::Refusal(written.status().code(), base::ReasonOf(written.status()),
                        absl::StrCat(network.message(), "; bundle_sources: ", written.status().message()),

@@ -15,7 +15,8 @@
 namespace signet::slurm {
 
 // Tries each of bundle_sources and writes the first one that verifies; NOT_FOUND when there is none. Reads files, no
-// network. `token_pin` counts where the configuration has no pin.
+// network, and waits at most 0.3 s in all for another writer of ca_cert_file. `token_pin` counts where the
+// configuration has no pin.
 absl::Status RefreshFromFiles(const Config& config, const std::string& cluster, const std::string& token_pin,
                               absl::Time now);
 

@@ -24,8 +24,6 @@
 namespace signet::bundle {
 namespace {
 
-// Well inside the five seconds that Slurm gives a script.
-constexpr absl::Duration kLockTimeout = absl::Seconds(1);
 constexpr std::size_t kMaxFileBytes = 1 << 20;
 
 std::string DirectoryOf(const std::string& path) {
@@ -145,7 +143,7 @@ absl::StatusOr<WriteResult> Write(const Target& target, absl::string_view signed
   if (!ours) return WriteResult::kManagedElsewhere;
 
   SIGNET_ASSIGN_OR_RETURN(const files::FileLock lock,
-                          files::FileLock::Acquire(LockPath(target.ca_cert_file), kLockTimeout));
+                          files::FileLock::Acquire(LockPath(target.ca_cert_file), target.lock_timeout));
   // What cannot be removed is public, and no reason to go without the new bundle.
   files::RemoveTemporaries(ObjectPath(target.ca_cert_file)).IgnoreError();
   files::RemoveTemporaries(target.ca_cert_file).IgnoreError();

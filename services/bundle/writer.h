@@ -17,6 +17,8 @@ struct Target {
   std::string memory_dir;    // state_dir/bundle: remembers the highest generation seen; empty: no memory
   std::string cluster;
   std::string pin;  // raw SHA-256
+  // How long Write waits for another writer. One second lies well inside the five that Slurm gives a script.
+  absl::Duration lock_timeout = absl::Seconds(1);
 };
 
 enum class WriteResult { kWritten, kUnchanged, kManagedElsewhere };
@@ -25,7 +27,8 @@ enum class WriteResult { kWritten, kUnchanged, kManagedElsewhere };
 // kUnchanged when this bundle is in place, in a file that all may read and only root or this user may write. Refuses
 // a generation lower than the one on disk or remembered (FAILED_PRECONDITION / SEQUENCE_REGRESSED). Where
 // ca_cert_file is a symbolic link, or lies on a read-only or network file system, it writes nothing and returns
-// kManagedElsewhere; PERMISSION_DENIED where only this user's rights are missing.
+// kManagedElsewhere; PERMISSION_DENIED where only this user's rights are missing; DEADLINE_EXCEEDED when another writer
+// holds the lock for lock_timeout.
 absl::StatusOr<WriteResult> Write(const Target& target, absl::string_view signed_bundle, absl::Time now);
 
 // Generation and hash of what is on disk; generation 0 when ca_cert_file is not the one in the signed object beside it.

@@ -9,6 +9,7 @@
 #include "services/bundle/signed_bundle.h"
 #include "services/evidence/statement.h"
 #include "services/files/file.h"
+#include "services/files/lock.h"
 #include "tests/adapters/slurm/scratch.h"
 
 namespace signet::slurm {
@@ -36,7 +37,7 @@ class RefreshTest : public testing::Test {
     WriteFile(scratch_ / "bundle", *bytes);
   }
   absl::StatusOr<std::string> Run() const {
-    return Refresh(config_, HostNamed("n1"), Deadline(absl::Seconds(10)), absl::Now());
+    return Refresh(config_, HostNamed("n1"), Deadline(absl::Milliseconds(200)), absl::Now());
   }
 
   const Scratch scratch_;
@@ -102,6 +103,16 @@ TEST_F(RefreshTest, AnEnrolmentByRootReportsTheBundleThatItJustWrote) {
   ASSERT_TRUE(statement.ok());
   EXPECT_EQ(statement->statement().bundle_on_disk.generation, 3u);
   EXPECT_EQ(statement->statement().bundle_on_disk.sha256, x509::Sha256(ReadFile(config_.ca_cert_file)));
+}
+
+TEST_F(RefreshTest, ManySourcesAndAHeldLockLeaveAnEnrolmentItsTime) {
+  const Deadline deadline(absl::Seconds(10));
+  config_.bundle_sources = std::vector<std::string>(60, scratch_ / "bundle");
+  const std::string directory = config_.ca_cert_file.substr(0, config_.ca_cert_file.rfind('/'));
+  const auto lock = files::FileLock::Acquire(directory + "/.signet-bundle.lock", absl::ZeroDuration());
+  ASSERT_TRUE(lock.ok()) << lock.status();
+  EXPECT_TRUE(absl::IsDeadlineExceeded(RefreshFromFiles(config_, "alpha", "", absl::Now())));
+  EXPECT_GT(deadline.left(), absl::ZeroDuration());
 }
 
 TEST_F(RefreshTest, ABadSourceNeverStopsAnEnrolment) {
