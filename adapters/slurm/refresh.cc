@@ -19,6 +19,8 @@ namespace {
 // For all sources together. An enrolment still has a server to ask.
 constexpr absl::Duration kEnrolmentLockTime = absl::Milliseconds(300);
 constexpr absl::Duration kRefreshLockTime = absl::Seconds(1);
+// What servers that do not answer leave for the files: the wait for the lock, and half a second to write.
+constexpr absl::Duration kTimeForFiles = absl::Milliseconds(1500);
 
 absl::StatusOr<bundle::Target> TargetOf(const Config& config, const std::string& cluster,
                                         const std::string& token_pin) {
@@ -105,7 +107,9 @@ absl::StatusOr<std::string> Refresh(const Config& config, const Host& host, cons
   const std::string cluster = config.cluster.empty() && token != nullptr ? token->cluster : config.cluster;
   SIGNET_ASSIGN_OR_RETURN(const bundle::Target target,
                           TargetOf(config, cluster, token != nullptr ? token->bundle_pin : ""));
-  const absl::StatusOr<std::string> answer = Servers(config, deadline).TrustBundle();
+  const Deadline network_deadline(deadline.left() -
+                                  (config.bundle_sources.empty() ? absl::ZeroDuration() : kTimeForFiles));
+  const absl::StatusOr<std::string> answer = Servers(config, network_deadline).TrustBundle();
   absl::Status network = answer.status();
   if (answer.ok()) {
     const absl::StatusOr<bundle::WriteResult> written = bundle::Write(target, *answer, now);

@@ -20,8 +20,9 @@ namespace signet::slurm {
 absl::Status RefreshFromFiles(const Config& config, const std::string& cluster, const std::string& token_pin,
                               absl::Time now);
 
-// `signet-slurm refresh`: asks the servers, then the files. One line that says what happened.
-// Where ca_cert_file is managed elsewhere, it is only checked: FAILED_PRECONDITION when it is absent or faulty.
+// `signet-slurm refresh`: asks the servers, then the files, for which it keeps 1.5 s back. One line that says what
+// happened. Where ca_cert_file is managed elsewhere, it is only checked: FAILED_PRECONDITION when it is absent or
+// faulty.
 absl::StatusOr<std::string> Refresh(const Config& config, const Host& host, const Deadline& deadline, absl::Time now);
 
 }  // namespace signet::slurm

@@ -37,7 +37,7 @@ class RefreshTest : public testing::Test {
     WriteFile(scratch_ / "bundle", *bytes);
   }
   absl::StatusOr<std::string> Run() const {
-    return Refresh(config_, HostNamed("n1"), Deadline(absl::Milliseconds(200)), absl::Now());
+    return Refresh(config_, HostNamed("n1"), Deadline(absl::Milliseconds(1800)), absl::Now());
   }
 
   const Scratch scratch_;
@@ -51,6 +51,12 @@ TEST_F(RefreshTest, WritesAVerifiedBundleFromAFileWhenNoServerAnswers) {
   ASSERT_TRUE(line.ok()) << line.status();
   EXPECT_EQ(*line, config_.ca_cert_file + ": written, generation 3\n");
   EXPECT_EQ(*Run(), config_.ca_cert_file + ": unchanged, generation 3\n");
+}
+
+TEST_F(RefreshTest, ServersThatDoNotAnswerLeaveTimeForTheFiles) {
+  const Deadline deadline(absl::Milliseconds(2500));
+  EXPECT_TRUE(Refresh(config_, HostNamed("n1"), deadline, absl::Now()).ok());
+  EXPECT_GT(deadline.left(), absl::Milliseconds(500));
 }
 
 TEST_F(RefreshTest, WritesNothingForAnotherPinAnotherClusterOrAnOlderGeneration) {
