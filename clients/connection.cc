@@ -9,6 +9,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "google/protobuf/stubs/logging.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
 #include "grpc/support/log.h"
@@ -133,6 +134,8 @@ void PrepareProcess() {
   // gRPC's handlers for fork() start threads of their own.
   setenv("GRPC_ENABLE_FORK_SUPPORT", "0", 1);
   gpr_set_log_function([](gpr_log_func_args*) {});
+  // protobuf complains on stderr about a string that is not UTF-8: Slurm would find that line in front of a PEM.
+  google::protobuf::SetLogHandler(nullptr);
 }
 
 absl::StatusOr<std::shared_ptr<grpc::Channel>> Connect(absl::string_view address, const std::optional<TlsFiles>& tls) {

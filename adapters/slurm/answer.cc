@@ -37,8 +37,7 @@ bool LoadsInS2n(const x509::PublicKey& key) {
 }  // namespace
 
 absl::StatusOr<std::vector<x509::Certificate>> ReadAnchors(const std::string& ca_cert_file) {
-  const std::string next =
-      absl::StrCat("signetctl bundle write --dir ", ca_cert_file.substr(0, ca_cert_file.rfind('/')));
+  constexpr absl::string_view next = "signet-slurm refresh   # as root: writes ca_cert_file";
   const absl::StatusOr<std::string> text = files::Read(ca_cert_file);
   if (!text.ok()) {
     return base::Refusal(absl::StatusCode::kFailedPrecondition, base::kConfiguration,
@@ -85,7 +84,7 @@ absl::StatusOr<std::string> CheckAnswer(absl::string_view chain_pem, const x509:
   }
   if (const absl::Status verified = x509::VerifyChain(leaf, intermediates, anchors, now); !verified.ok()) {
     return Refused(absl::StrCat("it does not chain to ca_cert_file: ", verified.message()),
-                   "signetctl bundle write   # on this host, then scontrol reconfigure");
+                   "signet-slurm refresh   # as root on this host, then scontrol reconfigure");
   }
   return pem;
 }

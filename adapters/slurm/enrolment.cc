@@ -86,10 +86,17 @@ absl::StatusOr<base::SecretBytes> Enrolment::CertKey(absl::string_view name) {
     SIGNET_RETURN_IF_ERROR(state.MarkPrinted());
     return pending->tls_key.ToPem();
   }
+  // Then the certificate that Slurm holds may be for that key: another one beside it crashes s2n.
+  if (state.HasPending()) {
+    return base::Refusal(absl::StatusCode::kFailedPrecondition, base::kConfiguration,
+                         absl::StrCat("the request that ", node, " made last cannot be read back"),
+                         absl::StrCat("ls -l ", config_.state_dir, "/", host_.uid, "/", node,
+                                      "   # its files must be 0600; the next request replaces it"));
+  }
   if (const std::optional<Request> printed = state.printed(); printed.has_value()) return printed->tls_key.ToPem();
   return base::Refusal(absl::StatusCode::kFailedPrecondition, base::kNotFound,
                        absl::StrCat("no key was made for node ", node),
-                       "systemctl restart slurmd   # runs generate-csr first");
+                       absl::StrCat("systemctl restart ", host_.daemon, "   # runs generate-csr first"));
 }
 
 absl::StatusOr<NodeState> Enrolment::OpenState(const std::string& node) const {

@@ -1,5 +1,6 @@
 #include "adapters/slurm/host.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -29,7 +30,17 @@ std::string ShortHostName() {
   return full.substr(0, full.find('.'));
 }
 
+// A diskless root gets a new id at each boot, which systemd mounts over the file from /run: it tells nothing about the
+// machine.
+bool IsTransient(const char* file, const char* directory) {
+  struct stat file_info = {};
+  struct stat directory_info = {};
+  return stat(file, &file_info) == 0 && stat(directory, &directory_info) == 0 &&
+         file_info.st_dev != directory_info.st_dev;
+}
+
 std::string MachineIdSha256() {
+  if (IsTransient("/etc/machine-id", "/etc")) return "";
   const std::string id = Line("/etc/machine-id");
   // systemd writes this word until the first boot has ended.
   if (id.empty() || id == "uninitialized") return "";

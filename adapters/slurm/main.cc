@@ -28,7 +28,10 @@ int Fail(const char* verb, const absl::Status& status) {
 int Main(int argc, char** argv) {
   const absl::Status prepared = slurm::PrepareForSlurm();
   const absl::StatusOr<slurm::Invocation> invocation = slurm::ParseInvocation(argc, argv);
-  if (!invocation.ok()) return Fail("usage", invocation.status());
+  if (!invocation.ok()) {
+    HideArguments(argc, argv);
+    return Fail("usage", invocation.status());
+  }
   if (!prepared.ok()) return Fail(invocation->name, prepared);
   if (invocation->verb == slurm::Verb::kCertgen) HideArguments(argc, argv);
   slurm::EndAfter(invocation->verb == slurm::Verb::kInstall ? kAmple : slurm::kTotalTime + absl::Milliseconds(200),

@@ -76,6 +76,10 @@ absl::StatusOr<NodeState> NodeState::Open(const std::string& state_dir, const Ho
 
 absl::Status NodeState::Load(const Host& host) {
   SIGNET_RETURN_IF_ERROR(files::MakeDirectories(directory_, kPrivateDirectory));
+  // What killed scripts left: private keys that nobody needs.
+  for (const absl::string_view name : {"identity", "pending", "seq", "host"}) {
+    SIGNET_RETURN_IF_ERROR(files::RemoveTemporaries(Path(name)));
+  }
   const std::string machine = absl::BytesToHexString(host.machine_id_sha256);
   const absl::StatusOr<std::string> recorded = files::Read(Path("host"));
   if (!recorded.ok() && !absl::IsNotFound(recorded.status())) return recorded.status();
@@ -118,6 +122,8 @@ absl::Status NodeState::KeepPending(const Request& request) {
   SIGNET_ASSIGN_OR_RETURN(const base::SecretBytes file, EncodeRequest(request));
   return files::WriteAtomically(Path("pending"), file.ExposeSecret(), kPrivateFile);
 }
+
+bool NodeState::HasPending() const { return files::Exists(Path("pending")); }
 
 absl::Status NodeState::MarkPrinted() {
   // Not synced: after a power cut an old name only means that the key is used for one request more.

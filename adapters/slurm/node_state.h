@@ -43,6 +43,8 @@ class NodeState {
   // A request that does not parse counts as none: another one takes its place.
   std::optional<Request> pending() const { return ReadRequest("pending"); }
   std::optional<Request> printed() const { return ReadRequest("printed"); }
+  // True when a pending request is there, readable or not.
+  bool HasPending() const;
   absl::Status KeepPending(const Request& request);
   // pending becomes printed.
   absl::Status MarkPrinted();

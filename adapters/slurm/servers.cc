@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <vector>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/time/clock.h"
 #include "services/base/reason.h"
 #include "services/base/status_macros.h"
 #include "services/files/file.h"
@@ -15,21 +18,45 @@ namespace {
 
 // What is kept back to say that no server answered.
 constexpr absl::Duration kTimeToAnswer = absl::Milliseconds(100);
+constexpr absl::Duration kBetweenRounds = absl::Milliseconds(200);
+
+// protobuf cannot carry other text, and no node name, token or PEM has any.
+absl::Status CheckText(absl::string_view what, absl::string_view text) {
+  for (const char c : text) {
+    if (!absl::ascii_isascii(static_cast<unsigned char>(c))) {
+      return base::Refusal(absl::StatusCode::kInvalidArgument, base::kMalformed,
+                           absl::StrCat(what, " holds bytes that are not ASCII text"),
+                           "compare the scripts in slurm.conf with signetctl slurm-conf print");
+    }
+  }
+  return absl::OkStatus();
+}
 
 bool PassesOn(const absl::Status& status) { return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status); }
 
 }  // namespace
 
 absl::Status Servers::TryEach(const clients::TlsFiles& tls, const Call& call) {
-  const bool several = config_.servers.size() > 1;
+  for (;;) {
+    absl::Status last = TryOnce(tls, call);
+    // A failed first enrolment ends slurmd: a server that is being restarted is worth the rest of the time.
+    if (!absl::IsUnavailable(last) || deadline_.left() < kBetweenRounds + kTimeToAnswer) return last;
+    absl::SleepFor(kBetweenRounds);
+  }
+}
+
+absl::Status Servers::TryOnce(const clients::TlsFiles& tls, const Call& call) {
   std::vector<std::string> tried;
   absl::Status last = absl::DeadlineExceededError("no time left to ask a server");
+  int remaining = static_cast<int>(config_.servers.size());
   for (const std::string& address : config_.servers) {
     const absl::Duration left = deadline_.left() - kTimeToAnswer;
     if (left <= absl::ZeroDuration()) break;
+    // The last one may use all that is left.
+    const absl::Duration share = remaining > 1 ? std::min(kTimePerServer, left / remaining) : left;
+    --remaining;
     SIGNET_ASSIGN_OR_RETURN(const std::shared_ptr<grpc::Channel> channel, clients::Connect(address, tls));
-    const std::unique_ptr<grpc::ClientContext> context =
-        clients::MakeContext(several ? std::min(left, kTimePerServer) : left);
+    const std::unique_ptr<grpc::ClientContext> context = clients::MakeContext(share);
     last = clients::FromGrpc(call(channel, context.get()), address);
     if (!PassesOn(last)) return last;
     tried.emplace_back(last.message());
@@ -39,6 +66,7 @@ absl::Status Servers::TryEach(const clients::TlsFiles& tls, const Call& call) {
 }
 
 absl::StatusOr<std::string> Servers::SignCertificate(absl::string_view csr_pem) {
+  SIGNET_RETURN_IF_ERROR(CheckText("$1, the CSR,", csr_pem));
   v1::SignCertificateRequest request;
   request.set_csr_pem(std::string(csr_pem));
   v1::SignCertificateResponse response;
@@ -50,6 +78,8 @@ absl::StatusOr<std::string> Servers::SignCertificate(absl::string_view csr_pem) 
 }
 
 absl::Status Servers::ValidateNode(absl::string_view node, absl::string_view token) {
+  SIGNET_RETURN_IF_ERROR(CheckText("$1, the node's name,", node));
+  SIGNET_RETURN_IF_ERROR(CheckText("$2, the token,", token));
   v1::ValidateNodeRequest request;
   request.set_node(std::string(node));
   request.set_token(std::string(token));

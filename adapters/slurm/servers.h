@@ -28,8 +28,10 @@ class Servers {
 
  private:
   using Call = std::function<grpc::Status(const std::shared_ptr<grpc::Channel>&, grpc::ClientContext*)>;
-  // A server that is away or silent passes the call on to the next; a refusal is the answer.
+  // A server that is away or silent passes the call on to the next; a refusal is the answer. Round after round while
+  // all are away and time is left.
   absl::Status TryEach(const clients::TlsFiles& tls, const Call& call);
+  absl::Status TryOnce(const clients::TlsFiles& tls, const Call& call);
 
   const Config& config_;
   const Deadline& deadline_;

@@ -2,7 +2,6 @@
 
 #include <cstddef>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
@@ -59,7 +58,8 @@ absl::StatusOr<Invocation> ParseInvocation(int argc, const char* const* argv) {
   if (row == nullptr || !row->script) {
     if (words.size() < 2) return Usage("a verb is missing");
     row = Find(words[1]);
-    if (row == nullptr) return Usage(absl::StrCat("unknown verb \"", absl::CHexEscape(words[1].substr(0, 64)), "\""));
+    // Not quoted: under a wrong name of certgen this word is a private key.
+    if (row == nullptr) return Usage("argv[0] is no script's name, and argv[1] no verb");
     used = 2;
   }
   Invocation invocation;

@@ -17,7 +17,8 @@ std::string Headline(const v1::GetStatusResponse& status, absl::Time now) {
       return absl::StrCat(status.cluster(), ": no node enrolled yet; ", status.tokens_open(),
                           " tokens open; next: copy the token files to the nodes and start slurmd");
     }
-    return absl::StrCat(status.cluster(), ": no node enrolled yet; next: signetctl token create n[001-128]");
+    return absl::StrCat(status.cluster(),
+                        ": no node enrolled yet; next: signetctl token create 'n[001-128]' --out-dir DIR");
   }
   const std::string enrolled =
       absl::StrCat(status.cluster(), ": ", status.nodes_certified(), "/", status.nodes_enrolled(), " nodes enrolled; ");

@@ -39,6 +39,7 @@ inline constexpr char kTokenUnknown[] = "TOKEN_UNKNOWN";
 inline constexpr char kTokenUsed[] = "TOKEN_USED";  // single use, by another identity key
 inline constexpr char kTokenExpired[] = "TOKEN_EXPIRED";
 inline constexpr char kTokenRevoked[] = "TOKEN_REVOKED";
+inline constexpr char kTokenSuperseded[] = "TOKEN_SUPERSEDED";        // the node enrolled with a newer one
 inline constexpr char kTokenWeak[] = "TOKEN_WEAK";                    // a lab token under 128 bits
 inline constexpr char kIdentityUnknown[] = "IDENTITY_UNKNOWN";        // a key no enrolment admitted, and no token
 inline constexpr char kIdentitySuperseded[] = "IDENTITY_SUPERSEDED";  // two hosts share this name, or a clone

@@ -178,7 +178,14 @@ absl::Status CheckStrength(const store::Tables& tables, const store::TokenRow& t
   SIGNET_ASSIGN_OR_RETURN(const store::IdentityRow live, tables.nodes().FindIdentity(node->key_id));
   if (token.created_at > live.admitted_at || live.token_id == token.id) return absl::OkStatus();
   SIGNET_ASSIGN_OR_RETURN(const TokenKind held, KindOf(live.evidence));
-  if (Strength(kind) >= Strength(held)) return absl::OkStatus();
+  // Images of one node may carry different reusable tokens. Any other token ends with an enrolment that came after it:
+  // else a forgotten one takes the node over.
+  if (kind == TokenKind::kReusable && held == TokenKind::kReusable) return absl::OkStatus();
+  if (Strength(kind) >= Strength(held)) {
+    return Denied(base::kTokenSuperseded,
+                  absl::StrCat(token.node, " enrolled with another token after this one was made"),
+                  TokenCreate(token.node));
+  }
   return Denied(base::kWeakerEvidence,
                 absl::StrCat(token.node, " enrolled with a ", std::string(evidence::TokenKindName(held)),
                              " token after this ", std::string(evidence::TokenKindName(kind)),

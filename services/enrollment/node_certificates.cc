@@ -70,13 +70,13 @@ absl::StatusOr<Signed> NodeCertificates::Sign(absl::string_view csr_pem, const a
     admission = gatekeeper_.Admit(tables, claim);
     SIGNET_RETURN_IF_ERROR(admission.status());
     // The same request won a race against itself: its answer is there, and the prepared bytes are dropped unsigned.
-    if (admission->repeat && admission->answer.serial != stale_serial) return absl::OkStatus();
+    if (admission->repeat && (admission->answer.serial != stale_serial || !admission->newest)) return absl::OkStatus();
     SIGNET_RETURN_IF_ERROR(issuer_.Record(tables, prepared));
     SIGNET_RETURN_IF_ERROR(gatekeeper_.SetCertificate(tables, claim, prepared.row()));
     return audit_.Append(tables, SignedEvent(origin, *admission, prepared.row()));
   };
   SIGNET_RETURN_IF_ERROR(store_.Write(record));
-  if (admission->repeat && admission->answer.serial != stale_serial) {
+  if (admission->repeat && (admission->answer.serial != stale_serial || !admission->newest)) {
     SIGNET_ASSIGN_OR_RETURN(issuance::Issued repeated, issuer_.Repeat(admission->answer));
     return Signed{std::move(repeated), true};
   }

@@ -5,6 +5,7 @@
 #include <set>
 #include <utility>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "services/base/reason.h"
@@ -127,15 +128,16 @@ audit::Event CreateEvent(const audit::Origin& origin, const Plan& plan) {
   event.facts = {{"count", absl::StrCat(plan.fresh.size())},
                  {"kind", absl::StrJoin(kinds, ",")},
                  {"daemon", absl::StrJoin(daemons, ",")}};
+  std::vector<std::string> ids;
+  for (const std::size_t fresh : plan.fresh) ids.push_back(plan.rows[fresh].id);
+  // Proves later whether a given set was made here, however many there are.
+  event.facts["token_ids_sha256"] = absl::BytesToHexString(x509::Sha256(absl::StrJoin(ids, ",")));
   if (plan.fresh.size() == 1) event.facts["token_id"] = plan.rows[plan.fresh.front()].id;
   return event;
 }
 
-bool IsOpen(const store::TokenRow& row, absl::Time now) {
-  return !row.revoked && now < row.expires_at &&
-         (row.uses == 0 || row.kind == static_cast<int>(evidence::TokenKind::kBoot) ||
-          row.kind == static_cast<int>(evidence::TokenKind::kReusable));
-}
+// A used single-use token too: its own key could be admitted again by a restored backup.
+bool IsAlive(const store::TokenRow& row, absl::Time now) { return !row.revoked && now < row.expires_at; }
 
 absl::StatusOr<int64_t> RevokeOne(store::Tables& tables, const std::string& id, absl::Time now) {
   auto row = tables.tokens().Find(id);
@@ -144,7 +146,7 @@ absl::StatusOr<int64_t> RevokeOne(store::Tables& tables, const std::string& id, 
                          "signetctl token list");
   }
   SIGNET_RETURN_IF_ERROR(row.status());
-  if (!IsOpen(*row, now)) return 0;
+  if (!IsAlive(*row, now)) return 0;
   row->revoked = true;
   SIGNET_RETURN_IF_ERROR(tables.tokens().Update(*row));
   return 1;
@@ -207,6 +209,7 @@ absl::StatusOr<int64_t> Tokens::Revoke(const std::vector<std::string>& ids, cons
     event.action = "token.revoke";
     event.subject = nodes.empty() ? absl::StrJoin(ids, ",") : names::CompressHostlist(nodes);
     event.facts = {{"revoked", absl::StrCat(revoked)}};
+    event.facts["token_ids_sha256"] = absl::BytesToHexString(x509::Sha256(absl::StrJoin(ids, ",")));
     if (!nodes.empty() && !ids.empty()) event.facts["token_ids"] = absl::StrJoin(ids, ",");
     return audit_.Append(tables, event);
   };

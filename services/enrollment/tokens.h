@@ -38,8 +38,8 @@ class Tokens {
   // is named (the first 40; then how many more). `dry_run` judges only.
   absl::StatusOr<std::vector<store::TokenRow>> Create(const std::vector<NewToken>& tokens, bool dry_run,
                                                       const audit::Origin& origin);
-  // Those open of the ids and nodes named; NOT_FOUND for an id that does not exist (then none is revoked). Their
-  // number.
+  // Those of the ids named that are neither revoked nor expired, and the open ones of the nodes named; NOT_FOUND for an
+  // id that does not exist (then none is revoked). Their number.
   absl::StatusOr<int64_t> Revoke(const std::vector<std::string>& ids, const std::vector<std::string>& nodes,
                                  const audit::Origin& origin);
 

@@ -20,7 +20,6 @@ constexpr std::array<absl::string_view, 6> kRoles = {"controller",  "observer", 
                                                      "provisioner", "auditor",  "admin"};
 constexpr char kServiceRole[] = "service";
 constexpr std::size_t kLongestCommonName = 64;
-constexpr std::size_t kMostListenerNames = 32;
 
 absl::Status NameRefused(absl::string_view message) {
   return base::Refusal(absl::StatusCode::kInvalidArgument, base::kNameRefused, message);
@@ -41,19 +40,6 @@ bool IsLabel(absl::string_view label) {
          std::all_of(label.begin(), label.end(), [](unsigned char c) { return absl::ascii_isalnum(c) || c == '-'; });
 }
 
-// RFC 1123 section 2.1. A name whose last label is a number would be read as an IP address.
-absl::Status CheckHostName(absl::string_view name) {
-  const std::vector<absl::string_view> labels = absl::StrSplit(name, '.');
-  const bool numeric =
-      std::all_of(labels.back().begin(), labels.back().end(), [](unsigned char c) { return absl::ascii_isdigit(c); });
-  if (name.size() <= kLongestCommonName && std::all_of(labels.begin(), labels.end(), IsLabel) && !numeric) {
-    return absl::OkStatus();
-  }
-  return NameRefused(absl::StrCat("listen.grpc.names: \"", absl::CHexEscape(name.substr(0, kLongestCommonName)),
-                                  "\" is not a host name of at most ", kLongestCommonName,
-                                  " characters (IP addresses are not supported)"));
-}
-
 // A key that two names share is a key that two hosts hold.
 absl::Status CheckKeyIsFree(const store::Tables& tables, const Approval& approval) {
   const auto other = tables.certificates().FindBySpki(approval.key.spki_sha256());
@@ -69,6 +55,18 @@ absl::Status CheckKeyIsFree(const store::Tables& tables, const Approval& approva
 }
 
 }  // namespace
+
+absl::Status CheckListenerName(absl::string_view name) {
+  const std::vector<absl::string_view> labels = absl::StrSplit(name, '.');
+  const bool numeric =
+      std::all_of(labels.back().begin(), labels.back().end(), [](unsigned char c) { return absl::ascii_isdigit(c); });
+  if (name.size() <= kLongestCommonName && std::all_of(labels.begin(), labels.end(), IsLabel) && !numeric) {
+    return absl::OkStatus();
+  }
+  return NameRefused(absl::StrCat("\"", absl::CHexEscape(name.substr(0, kLongestCommonName)),
+                                  "\" is not a host name of at most ", kLongestCommonName,
+                                  " characters (IP addresses are not supported)"));
+}
 
 NamedCertificates::NamedCertificates(std::string cluster, Issuer& issuer, audit::AuditLog& audit, store::Store& store,
                                      policy::Profile service_profile, policy::Profile control_profile)
@@ -125,7 +123,7 @@ absl::StatusOr<Issued> NamedCertificates::IssueListener(const std::vector<std::s
   if (names.empty() || names.size() > kMostListenerNames) {
     return NameRefused(absl::StrCat("listen.grpc.names must have 1 to ", kMostListenerNames, " host names"));
   }
-  for (const std::string& name : names) SIGNET_RETURN_IF_ERROR(CheckHostName(name));
+  for (const std::string& name : names) SIGNET_RETURN_IF_ERROR(CheckListenerName(name));
   return Issue({store::Purpose::kControl,
                 store::Profile::kControl,
                 control_profile_,

@@ -12,6 +12,12 @@
 
 namespace signet::issuance {
 
+inline constexpr std::size_t kMostListenerNames = 16;
+
+// OK for a host name (RFC 1123 section 2.1) of at most 64 characters, the bound of a common name. One whose last label
+// is a number would be read as an IP address. NAME_REFUSED.
+absl::Status CheckListenerName(absl::string_view name);
+
 // Thread-safe. Each call records, audits ("certificate.sign"), signs. References must outlive this.
 class NamedCertificates {
  public:

@@ -53,7 +53,7 @@ absl::StatusOr<x509::CertificateTemplate> LeafTemplate(const Profile& profile, c
                                                        const x509::PublicKey& key, const x509::Certificate& issuer,
                                                        absl::string_view random_serial, absl::Time now);
 
-// A self-signed root without pathlen (docs/decisions).
+// A self-signed root without pathlen (docs/profiles.md).
 absl::StatusOr<x509::CertificateTemplate> RootTemplate(absl::string_view subject, absl::Duration lifetime,
                                                        const x509::PublicKey& key, absl::string_view random_serial,
                                                        absl::Time now);

@@ -33,6 +33,7 @@ absl::string_view ShortName(const Method& method) { return absl::StripPrefix(met
 // A refusal that was decided, and not one that load or a broken store made: those are counted, and cannot be written
 // either.
 bool WasDecided(const absl::Status& status) {
+  if (base::ReasonOf(status) == base::kTooManyNewKeys) return true;
   switch (status.code()) {
     case absl::StatusCode::kUnavailable:
     case absl::StatusCode::kResourceExhausted:
@@ -81,11 +82,14 @@ grpc::Status Calls::Run(const Arrival& arrival, const Method& method, absl::Func
   const audit::Origin origin{caller.actor, request_id};
   absl::Status status = Judge(arrival, method, caller);
   std::string what;
+  bool logged = true;
   if (absl::IsPermissionDenied(status)) {
-    RecordDenial(origin, method, status);
+    logged = RecordDenial(caller, origin, method, status);
   } else if (status.ok()) {
     const Running running(running_);
-    if (running.before() >= max_concurrent_.load()) {
+    // Callers without a role never fill what signing needs.
+    const int64_t most = caller.role == v1::ROLE_PUBLIC ? (max_concurrent_.load() + 3) / 4 : max_concurrent_.load();
+    if (running.before() >= most) {
       shed_.fetch_add(1);
       status = base::Refusal(absl::StatusCode::kResourceExhausted, base::kOverloaded,
                              "too many calls at once (limits.max_concurrent_calls)", "try again in a second");
@@ -111,6 +115,7 @@ grpc::Status Calls::Run(const Arrival& arrival, const Method& method, absl::Func
     return grpc::Status::OK;
   }
   parts_.metrics.CountRefusal(reason);
+  if (!logged) return ReplyStatus(status, request_id);
   parts_.logger.Write(IsServerFault(status) ? telemetry::Level::kError : telemetry::Level::kWarning, "rpc.refused",
                       {{"method", std::string(ShortName(method))},
                        {"actor", caller.actor},
@@ -123,12 +128,15 @@ grpc::Status Calls::Run(const Arrival& arrival, const Method& method, absl::Func
   return ReplyStatus(status, request_id);
 }
 
-void Calls::RecordDenial(const audit::Origin& origin, const Method& method, const absl::Status& status) {
-  if (!denials_.Take()) {
+bool Calls::RecordDenial(const Caller& caller, const audit::Origin& origin, const Method& method,
+                         const absl::Status& status) {
+  // Anybody can be a caller without a role: what it is denied is counted, or the log would be anybody's to fill.
+  if (caller.role == v1::ROLE_PUBLIC || !denials_.Take()) {
     unrecorded_denials_.fetch_add(1);
-    return;
+    return false;
   }
   Record(audit::RefusedEvent(origin, method.action, ShortName(method), status));
+  return true;
 }
 
 void Calls::Record(const audit::Event& event) {

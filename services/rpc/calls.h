@@ -76,7 +76,9 @@ class Calls {
 
  private:
   absl::Status Judge(const Arrival& arrival, const Method& method, const Caller& caller) const;
-  void RecordDenial(const audit::Origin& origin, const Method& method, const absl::Status& status);
+  // False when it was only counted.
+  bool RecordDenial(const Caller& caller, const audit::Origin& origin, const Method& method,
+                    const absl::Status& status);
   void Record(const audit::Event& event);
 
   const Parts parts_;

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "services/base/reason.h"
@@ -238,6 +239,12 @@ grpc::Status CertAuthorityService::ListAuditRecords(grpc::ServerContext* context
 grpc::Status CertAuthorityService::VerifyAudit(grpc::ServerContext* context, const v1::VerifyAuditRequest*,
                                                v1::VerifyAuditResponse* response) {
   const auto verify = [&](const audit::Origin&) -> absl::Status {
+    // It holds a reader for the whole walk.
+    if (verifying_.exchange(true)) {
+      return base::Refusal(absl::StatusCode::kResourceExhausted, base::kOverloaded, "a verification is running already",
+                           "try again when it has ended");
+    }
+    const auto done = absl::MakeCleanup([this] { verifying_ = false; });
     SIGNET_ASSIGN_OR_RETURN(const audit::Verdict verdict, engines_.audit.Verify(engines_.store));
     response->set_records(verdict.records);
     response->set_checkpoints(verdict.checkpoints);

@@ -2,6 +2,8 @@
 #ifndef SIGNET_SERVICES_RPC_CERT_AUTHORITY_SERVICE_H_
 #define SIGNET_SERVICES_RPC_CERT_AUTHORITY_SERVICE_H_
 
+#include <atomic>
+
 #include "grpcpp/server_context.h"
 #include "grpcpp/support/status.h"
 #include "services/rpc/calls.h"
@@ -41,6 +43,7 @@ class CertAuthorityService final : public v1::CertAuthority::Service {
   const Listener listener_;
   Calls& calls_;
   Engines& engines_;
+  std::atomic<bool> verifying_ = false;
 };
 
 }  // namespace signet::rpc

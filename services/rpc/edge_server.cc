@@ -27,12 +27,17 @@ class WithoutReflection final : public grpc::ServerBuilderOption {
   }
 };
 
+// A thousand tokens take about 200 KiB.
+constexpr int64_t kMostNetworkBytes = 512 * 1024;
+
 // Bounds on what one peer can hold without saying anything.
-void BoundConnections(grpc::ServerBuilder* builder) {
-  builder->AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, 128);
+void BoundConnections(Listener listener, grpc::ServerBuilder* builder) {
+  // On the network anybody may connect, and each stream may hold a whole message before it is known who sends it.
+  const bool network = listener == Listener::kNetwork;
+  builder->AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, network ? 16 : 128);
   builder->AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, 16 * 1024);
   builder->AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, 5 * 1000);
-  builder->AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS, 10 * 60 * 1000);
+  builder->AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS, network ? 20 * 1000 : 10 * 60 * 1000);
   builder->AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS, 60 * 60 * 1000);
   builder->AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS, 30 * 1000);
   // A second server on the same port must fail, not share it.
@@ -51,9 +56,10 @@ absl::StatusOr<std::unique_ptr<EdgeServer>> EdgeServer::Start(const std::string&
   grpc::EnableDefaultHealthCheckService(true);
   grpc::ServerBuilder builder;
   if (listener == Listener::kNetwork) builder.SetOption(std::make_unique<WithoutReflection>());
-  BoundConnections(&builder);
+  BoundConnections(listener, &builder);
   builder.SetResourceQuota(quota);
-  builder.SetMaxReceiveMessageSize(static_cast<int>(limits.message_bytes));
+  builder.SetMaxReceiveMessageSize(static_cast<int>(
+      listener == Listener::kNetwork ? std::min(limits.message_bytes, kMostNetworkBytes) : limits.message_bytes));
   builder.SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::NUM_CQS, 1);
   builder.SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::MIN_POLLERS, 1);
   builder.SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::MAX_POLLERS, 4);

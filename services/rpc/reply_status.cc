@@ -57,9 +57,11 @@ std::string ReasonFor(const absl::Status& status) {
 
 grpc::Status ReplyStatus(const absl::Status& status, absl::string_view request_id) {
   if (status.ok()) return grpc::Status::OK;
-  const std::string message = IsServerFault(status) ? absl::StrCat("internal error, request ", request_id)
-                                                    : Cut(status.message(), kMaxMessageBytes);
   const std::string reason = IsServerFault(status) ? base::kInternal : ReasonFor(status);
+  // What the store says names files and statements: for the log alone.
+  std::string message = Cut(status.message(), kMaxMessageBytes);
+  if (IsServerFault(status)) message = absl::StrCat("internal error, request ", request_id);
+  if (reason == base::kStoreUnavailable) message = absl::StrCat("the store is unavailable, request ", request_id);
 
   google::rpc::ErrorInfo info;
   info.set_domain("signet");

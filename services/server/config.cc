@@ -16,6 +16,7 @@
 #include "absl/strings/str_split.h"
 #include "services/base/status_macros.h"
 #include "services/files/file.h"
+#include "services/issuance/named_certificates.h"
 #include "services/x509/name.h"
 #include "services/yaml/strict_reader.h"
 
@@ -41,16 +42,6 @@ bool IsListenAddress(absl::string_view address) {
   int number = 0;
   const bool digits = !port.empty() && port.size() <= 5 && std::all_of(port.begin(), port.end(), absl::ascii_isdigit);
   return IsIpAddress(host) && digits && absl::SimpleAtoi(port, &number) && number >= 1 && number <= 65535;
-}
-
-// RFC 1123 section 2.1.
-bool IsHostName(const std::string& name) {
-  if (name.empty() || name.size() > 253 || IsIpAddress(name)) return false;
-  const std::vector<absl::string_view> labels = absl::StrSplit(name, '.');
-  return std::all_of(labels.begin(), labels.end(), [](absl::string_view label) {
-    return !label.empty() && label.size() <= 63 && label.front() != '-' && label.back() != '-' &&
-           std::all_of(label.begin(), label.end(), [](char c) { return absl::ascii_isalnum(c) || c == '-'; });
-  });
 }
 
 bool IsClusterName(const std::string& name) {
@@ -93,10 +84,13 @@ void ReadListen(yaml::Section listen, Config* config) {
     grpc.Fault("address", "missing, while names are given", "an IP address and a port, such as 0.0.0.0:6843");
   }
   for (const std::string& name : config->grpc.names) {
-    if (!IsHostName(name))
-      grpc.Fault("names", absl::StrCat(name, " is not a host name"), "host names, no IP addresses");
+    if (const absl::Status fits = issuance::CheckListenerName(name); !fits.ok()) {
+      grpc.Fault("names", fits.message(), "host names such as head1.example");
+    }
   }
-  if (config->grpc.names.size() > 16) grpc.Fault("names", "too many names", "at most 16");
+  if (config->grpc.names.size() > issuance::kMostListenerNames) {
+    grpc.Fault("names", "too many names", absl::StrCat("at most ", issuance::kMostListenerNames));
+  }
   yaml::Section metrics = listen.Child("metrics");
   metrics.String("address", &config->metrics_address);
   if (config->metrics_address != "off" && !IsListenAddress(config->metrics_address)) {

@@ -1,5 +1,7 @@
 #include "services/server/daemon.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <thread>
 #include <utility>
 
@@ -37,6 +39,8 @@ Daemon::Daemon(const Config& config, const Surroundings& around, std::unique_ptr
                around.clock,
                metrics_},
       quota_("signetd") {
+  // What peers may have buffered in all, on every listener.
+  quota_.Resize(std::size_t{256} << 20);
   quota_.SetMaxThreads(rpc::ThreadQuota(config.limits));
 }
 
@@ -90,6 +94,9 @@ absl::Status Daemon::ListenOnSocket(const SocketListener& socket, rpc::Listener 
 
 void Daemon::Tick() {
   const absl::Time now = around_.clock.Now();
+  // A clock that was set back must not put these off for as long.
+  next_health_ = std::min(next_health_, now + absl::Seconds(5));
+  next_minute_ = std::min(next_minute_, now + absl::Minutes(1));
   if (now >= next_health_) {
     next_health_ = now + absl::Seconds(5);
     CheckHealth();

@@ -1,7 +1,10 @@
 #include "services/server/grpc_log.h"
 
+#include <atomic>
 #include <string>
 
+#include "absl/strings/match.h"
+#include "google/protobuf/stubs/logging.h"
 #include "grpc/support/log.h"
 #include "services/base/mutex.h"
 
@@ -10,6 +13,8 @@ namespace {
 
 // gRPC's hook is a plain function: where it writes to cannot arrive any other way. Its threads may still write while
 // the logger goes.
+std::atomic<bool> listener_lost = false;
+
 struct Target {
   base::Mutex mutex;
   telemetry::Logger* logger ABSL_GUARDED_BY(mutex) = nullptr;
@@ -26,6 +31,10 @@ void PointTo(telemetry::Logger* logger) {
 }
 
 void Write(gpr_log_func_args* args) {
+  // gRPC 1.51 stops listening for good when accept(2) fails for want of descriptors, and says so only here.
+  if (args->severity == GPR_LOG_SEVERITY_ERROR && absl::StrContains(args->message, "Failed accept4")) {
+    listener_lost.store(true);
+  }
   const base::MutexLock lock(TheTarget().mutex);
   if (TheTarget().logger != nullptr) TheTarget().logger->Debug("grpc", {{"message", std::string(args->message)}});
 }
@@ -33,9 +42,13 @@ void Write(gpr_log_func_args* args) {
 }  // namespace
 
 GrpcLog::GrpcLog(telemetry::Logger& logger) {
+  // protobuf writes to stderr what it thinks of hostile bytes; the parsers that meet them refuse them by name.
+  google::protobuf::SetLogHandler(nullptr);
   PointTo(&logger);
   gpr_set_log_function(&Write);
 }
+
+bool GrpcLog::ListenerLost() { return listener_lost.load(); }
 
 GrpcLog::~GrpcLog() { PointTo(nullptr); }
 

@@ -12,6 +12,8 @@ class GrpcLog {
  public:
   explicit GrpcLog(telemetry::Logger& logger);
   ~GrpcLog();
+  // True once gRPC gave up a listener: only a new process listens again.
+  static bool ListenerLost();
   GrpcLog(const GrpcLog&) = delete;
   GrpcLog& operator=(const GrpcLog&) = delete;
 };

@@ -21,7 +21,9 @@ absl::StatusOr<std::unique_ptr<ListenerIdentity>> ListenerIdentity::Create(std::
 }
 
 absl::StatusOr<bool> ListenerIdentity::RenewIfDue() {
-  if (clock_.Now() < renew_at_) return false;
+  const absl::Time now = clock_.Now();
+  // A clock that was set back leaves a certificate from the future.
+  if (issued_at_ <= now && now < renew_at_) return false;
   SIGNET_ASSIGN_OR_RETURN(rpc::NetworkIdentity next, Issue());
   credentials_->Set(std::move(next));
   return true;
@@ -38,6 +40,7 @@ absl::StatusOr<rpc::NetworkIdentity> ListenerIdentity::Issue() {
     identity.anchors_pem += anchor.pem();
   }
   const absl::Time now = clock_.Now();
+  issued_at_ = now;
   renew_at_ = now + (issued.not_after - now) * 2 / 3;
   return identity;
 }

@@ -46,6 +46,7 @@ class ListenerIdentity {
   const base::Clock& clock_;
   base::Random& random_;
   std::shared_ptr<rpc::NetworkCredentials> credentials_;
+  absl::Time issued_at_;
   absl::Time renew_at_;
 };
 

@@ -47,7 +47,7 @@ TEST_F(Views, StatusBeginsWithHowLongTheClusterLivesWithoutSignetd) {
 
 TEST_F(Views, StatusOfANewClusterSaysWhatToTypeNext) {
   EXPECT_THAT(Run({"status"}).out,
-              StartsWith("alpha: no node enrolled yet; next: signetctl token create n[001-128]\n"));
+              StartsWith("alpha: no node enrolled yet; next: signetctl token create 'n[001-128]' --out-dir DIR\n"));
   signetd_.status.set_tokens_open(4);
   EXPECT_THAT(Run({"status"}).out, StartsWith("alpha: no node enrolled yet; 4 tokens open"));
 }

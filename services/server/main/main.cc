@@ -78,6 +78,7 @@ int Serve(const std::string& path, const Config& config, const sigset_t& signals
   }
   std::cout << (*daemon)->notice() << std::flush;
   Notify("READY=1");
+  bool lost = false;
   for (bool stopping = false; !stopping;) {
     const timespec second = {1, 0};
     switch (sigtimedwait(&signals, nullptr, &second)) {
@@ -90,11 +91,15 @@ int Serve(const std::string& path, const Config& config, const sigset_t& signals
         break;
       default:
         (*daemon)->Tick();
+        if (GrpcLog::ListenerLost()) {
+          logger->Error("listener.lost", {{"message", "out of file descriptors; ending, to be started again"}});
+          lost = stopping = true;
+        }
     }
   }
   Notify("STOPPING=1");
   (*daemon)->Drain();
-  return 0;
+  return lost ? kFailed : 0;
 }
 
 int Main(int argc, char** argv) {

@@ -1,21 +1,28 @@
 #include "services/store/sqlite/reader_pool.h"
 
+#include <chrono>
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
+#include "services/base/reason.h"
 #include "services/base/status_macros.h"
 #include "services/store/sqlite/tables.h"
 
 namespace signet::store::sqlite {
 namespace {
 
+// Health is judged by a read: who waits longer than this is told so.
+constexpr std::chrono::seconds kLongestWait(1);
+
 absl::Status ReadOn(Connection& connection, absl::FunctionRef<absl::Status(const Tables&)> work) {
   SIGNET_RETURN_IF_ERROR(connection.Execute("BEGIN"));
+  // The work only read: what it found stands, however the transaction ends.
+  const auto end = absl::MakeCleanup([&] {
+    const absl::Status ended = connection.Execute("COMMIT");
+    if (!ended.ok() && connection.in_transaction()) connection.Execute("ROLLBACK").IgnoreError();
+  });
   const SqliteTables tables(connection);
-  absl::Status status = work(tables);
-  const absl::Status end = connection.Execute("COMMIT");
-  if (!end.ok() && connection.in_transaction()) connection.Execute("ROLLBACK").IgnoreError();
-  // The work only read: what it found stands, however the transaction ended.
-  return status;
+  return work(tables);
 }
 
 }  // namespace
@@ -34,15 +41,24 @@ absl::Status ReaderPool::Read(absl::FunctionRef<absl::Status(const Tables&)> wor
   std::unique_ptr<Connection> connection;
   {
     base::MutexLock lock(mutex_);
-    while (idle_.empty()) returned_.Wait(mutex_);
+    const auto until = std::chrono::steady_clock::now() + kLongestWait;
+    while (idle_.empty()) {
+      const auto left = until - std::chrono::steady_clock::now();
+      if (left <= left.zero()) {
+        return base::Refusal(absl::StatusCode::kResourceExhausted, base::kOverloaded, "store: all readers are busy");
+      }
+      returned_.WaitFor(mutex_, left);
+    }
     connection = std::move(idle_.back());
     idle_.pop_back();
   }
-  absl::Status status = ReadOn(*connection, work);
-  base::MutexLock lock(mutex_);
-  idle_.push_back(std::move(connection));
-  returned_.NotifyOne();
-  return status;
+  // Also when the work throws: a reader that is not given back is lost to all.
+  const auto give_back = absl::MakeCleanup([&] {
+    base::MutexLock lock(mutex_);
+    idle_.push_back(std::move(connection));
+    returned_.NotifyOne();
+  });
+  return ReadOn(*connection, work);
 }
 
 }  // namespace signet::store::sqlite

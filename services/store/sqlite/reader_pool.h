@@ -15,7 +15,8 @@
 
 namespace signet::store::sqlite {
 
-// A reader never waits for the writer (WAL), only for another reader when all connections are in use. Thread-safe.
+// A reader never waits for the writer (WAL), only for another reader when all connections are in use: a second at most,
+// then RESOURCE_EXHAUSTED / OVERLOADED. Thread-safe.
 class ReaderPool {
  public:
   static absl::StatusOr<std::unique_ptr<ReaderPool>> Open(const std::string& path, int size);

@@ -14,8 +14,8 @@
 #define SIGNET_SELECT_TOKENS                                                                          \
   "SELECT id, node, daemon, kind, spki_der, created_at, expires_at, created_by, uses, last_used_at, " \
   "used_by_key_id, revoked FROM tokens "
-// Kind 1 is single use (evidence::TokenKind::kSingleUse).
-#define SIGNET_TOKEN_IS_OPEN_AT(now) "revoked = 0 AND expires_at > " now " AND (kind <> 1 OR uses = 0)"
+// Kinds 2 and 3 are boot and reusable (evidence::TokenKind); the others admit one key.
+#define SIGNET_TOKEN_IS_OPEN_AT(now) "revoked = 0 AND expires_at > " now " AND (kind IN (2, 3) OR uses = 0)"
 // After the token made at ?2 with the id ?3, newest first.
 #define SIGNET_TOKEN_IS_BEHIND "(created_at < ?2 OR (created_at = ?2 AND id > ?3))"
 

@@ -77,7 +77,7 @@ TEST_F(CheckAnswerTest, RefusesWhatIsNoCertificate) {
 TEST(ReadAnchors, NamesTheCommandThatWritesAMissingFile) {
   const auto anchors = ReadAnchors("/nonexistent/ca_cert.pem");
   ASSERT_FALSE(anchors.ok());
-  EXPECT_NE(ErrorLine("sign-csr", anchors.status()).find("signetctl bundle write"), std::string::npos);
+  EXPECT_NE(ErrorLine("sign-csr", anchors.status()).find("signet-slurm refresh"), std::string::npos);
 }
 
 }  // namespace

@@ -74,6 +74,18 @@ TEST_F(EnrolmentTest, NoKeyWithoutARequest) {
   EXPECT_TRUE(absl::IsFailedPrecondition(enrolment_.CertKey("n1").status()));
 }
 
+TEST_F(EnrolmentTest, NeverHandsOutTheOldKeyBesideTheCertificateOfADamagedRequest) {
+  Csr();
+  Key();
+  Csr();
+  const std::string pending = config_.state_dir + "/" + std::to_string(host_.uid) + "/n1/pending";
+  ASSERT_TRUE(files::WriteAtomically(pending, "", {.mode = 0600}).ok());
+  const auto refused = enrolment_.CertKey("n1");
+  EXPECT_EQ(base::ReasonOf(refused.status()), base::kConfiguration) << refused.status();
+  const auto next = Csr();
+  EXPECT_TRUE(Key().public_key() == next.public_key());
+}
+
 TEST_F(EnrolmentTest, AnAgeingStatementIsRemadeForTheSameKey) {
   const auto old = Csr();
   clock_.Advance(absl::Hours(6 * 24 + 1));

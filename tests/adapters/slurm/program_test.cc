@@ -226,6 +226,42 @@ TEST_F(ProgramTest, ADeadServerIsNamed) {
   EXPECT_NE(outcome.err.find("systemctl status signetd"), std::string::npos) << outcome.err;
 }
 
+TEST_F(ProgramTest, WaitsForAServerThatIsBeingRestarted) {
+  std::unique_ptr<FakeSignetd> server;
+  std::thread start([&] {
+    absl::SleepFor(absl::Milliseconds(700));
+    server = Serve();
+  });
+  const Outcome outcome = Run({"validate-node", "n1", "good"});
+  start.join();
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+}
+
+TEST_F(ProgramTest, RefusesBytesThatNoRequestCanCarry) {
+  const auto server = Serve();
+  ExpectRefusal(Run({"validate-node", "n1", "\xff\xfe"}), "validate-node");
+  ExpectRefusal(Run({"sign-csr", "\xff"}), "sign-csr");
+  EXPECT_EQ(server->calls, 0);
+}
+
+TEST_F(ProgramTest, ADamagedBundleBesideTheCaFileIsNotSpokenOf) {
+  // A SignedBundle with a Bundle whose cluster is no UTF-8: protobuf would say so on stderr.
+  std::string damaged = "\x0a\x06\x0a\x04";
+  damaged += "d\xffmo";
+  WriteFile(config_.ca_cert_file, "# a file\n");
+  WriteFile(config_.ca_cert_file.substr(0, config_.ca_cert_file.rfind('/')) + "/signet-bundle", damaged);
+  const Outcome csr = Run({"generate-csr", "n1"});
+  EXPECT_EQ(csr.exit_code, 0) << csr.err;
+  EXPECT_EQ(csr.err, "");
+}
+
+TEST_F(ProgramTest, CertgenDoesNotNeedASoundConfiguration) {
+  WriteFile(scratch_ / "config.yaml", "clsuter: x\n");
+  const Outcome certificate = Run({"certgen", std::string(key_.ToPem()->ExposeSecret())});
+  EXPECT_EQ(certificate.exit_code, 0) << certificate.err;
+  ExpectRefusal(Run({"generate-csr", "n1"}), "generate-csr");
+}
+
 TEST_F(ProgramTest, WorksWithClosedDescriptors) {
   RunOptions options = Options();
   options.in_child = [] {

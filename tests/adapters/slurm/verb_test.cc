@@ -39,6 +39,12 @@ TEST(Verb, UnknownOrMissingIsRefused) {
   EXPECT_FALSE(Parse({}).ok());
 }
 
+TEST(Verb, IsNotQuotedWhenUnknownSinceItMayBeAKey) {
+  const auto refused = Parse({"my-certgen", "-----BEGIN EC PRIVATE KEY-----\nMHcCAQEE"});
+  EXPECT_EQ(refused.status().message().find("MHcC"), absl::string_view::npos);
+  EXPECT_EQ(refused.status().message().find("BEGIN"), absl::string_view::npos);
+}
+
 TEST(Verb, TakesExactlySlurmsArguments) {
   EXPECT_TRUE(CheckArguments(*Parse({"validate-node", "n1", "token"})).ok());
   EXPECT_FALSE(CheckArguments(*Parse({"validate-node", "n1"})).ok());

@@ -194,12 +194,23 @@ TEST_F(Gatekeeping, AWeakerTokenMadeAfterTheEnrolmentIsAnAdminsAct) {
   EXPECT_EQ(Refused(node_.Ask(&lab)), "");
 }
 
-TEST_F(Gatekeeping, AnOlderStrongerTokenReplacesWeakerEvidence) {
-  const evidence::Token boot = world_.MakeToken("n1", TokenKind::kBoot);
+TEST_F(Gatekeeping, AForgottenOlderTokenDoesNotTakeOverANodeThatEnrolledSince) {
+  for (const TokenKind held : {TokenKind::kLab, TokenKind::kReusable, TokenKind::kSingleUse, TokenKind::kBoot}) {
+    const evidence::Token boot = world_.MakeToken("n1", TokenKind::kBoot);
+    world_.clock.Advance(absl::Seconds(1));
+    Enrol(held);
+    world_.clock.Advance(absl::Hours(1));
+    node_.ForgetEverything();
+    EXPECT_EQ(Refused(node_.Ask(&boot)), base::kTokenSuperseded);
+  }
+}
+
+TEST_F(Gatekeeping, ImagesOfOneNodeMayCarryDifferentReusableTokens) {
+  const evidence::Token older = world_.MakeToken("n1", TokenKind::kReusable);
   world_.clock.Advance(absl::Seconds(1));
-  Enrol(TokenKind::kLab);
+  Enrol(TokenKind::kReusable);
   node_.ForgetEverything();
-  EXPECT_EQ(Refused(node_.Ask(&boot)), "");
+  EXPECT_EQ(Refused(node_.Ask(&older)), "");
 }
 
 TEST_F(Gatekeeping, TheSameRequestAgainGetsTheStoredAnswerAndWritesNothing) {

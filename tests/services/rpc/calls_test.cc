@@ -108,7 +108,8 @@ TEST_F(CallsTest, NeverRunsAHandlerTheCallerMayNotCall) {
             grpc::StatusCode::PERMISSION_DENIED);
   EXPECT_FALSE(ran);
   const auto refusals = Refusals();
-  ASSERT_EQ(refusals.size(), 3u);
+  // The one over the network has no role: anybody can be such a caller, so it is counted.
+  ASSERT_EQ(refusals.size(), 2u);
   EXPECT_EQ(refusals[0].actor(), "socket:controller");
   EXPECT_EQ(refusals[0].subject(), "NodeEnrollment.ListNodes");
   EXPECT_EQ(refusals[0].reason(), base::kAccessDenied);
@@ -172,7 +173,7 @@ TEST_F(CallsTest, ShedsWhatIsBeyondTheLimitAndTakesCallsAgainAfterwards) {
 }
 
 TEST_F(CallsTest, SummarisesAFloodOfDenials) {
-  for (int i = 0; i < 60; ++i) Run(Listener::kNetwork, kList, Fine);
+  for (int i = 0; i < 60; ++i) Run(Listener::kControllerSocket, kList, Fine);
   EXPECT_EQ(Refusals().size(), 50u);
   calls_->Summarise();
   const auto refusals = Refusals();
@@ -182,8 +183,26 @@ TEST_F(CallsTest, SummarisesAFloodOfDenials) {
   calls_->Summarise();
   EXPECT_EQ(Refusals().size(), 51u);
   clock_.Advance(absl::Seconds(1));
-  Run(Listener::kNetwork, kList, Fine);
+  Run(Listener::kControllerSocket, kList, Fine);
   EXPECT_EQ(Refusals().size(), 52u);
+}
+
+TEST_F(CallsTest, CallersWithoutARoleCannotFillTheAuditLog) {
+  for (int i = 0; i < 30; ++i) Run(Listener::kNetwork, kList, Fine);
+  EXPECT_THAT(Refusals(), testing::IsEmpty());
+  calls_->Summarise();
+  const auto refusals = Refusals();
+  ASSERT_EQ(refusals.size(), 1u);
+  EXPECT_EQ(refusals[0].facts().at("calls"), "30");
+}
+
+TEST_F(CallsTest, RecordsThatANodeBroughtTooManyNewKeys) {
+  Run(Listener::kControllerSocket, kSign, [](const audit::Origin&) {
+    return base::Refusal(absl::StatusCode::kResourceExhausted, base::kTooManyNewKeys, "n1 brought 6 new keys");
+  });
+  const auto refusals = Refusals();
+  ASSERT_EQ(refusals.size(), 1u);
+  EXPECT_EQ(refusals[0].reason(), base::kTooManyNewKeys);
 }
 
 }  // namespace

@@ -88,7 +88,7 @@ INSTANTIATE_TEST_SUITE_P(
         FaultCase{"cluster: a\nlisten: {grpc: {address: '0.0.0.0:6843'}}\n", "listen.grpc.names: missing"},
         FaultCase{"cluster: a\nlisten: {grpc: {address: '0.0.0.0:6843', names: []}}\n", "listen.grpc.names: missing"},
         FaultCase{"cluster: a\nlisten: {grpc: {address: '0.0.0.0:6843', names: [10.0.0.1]}}\n",
-                  "listen.grpc.names: 10.0.0.1 is not a host name"},
+                  "listen.grpc.names: \"10.0.0.1\" is not a host name"},
         FaultCase{"cluster: a\nlisten: {grpc: {names: [h]}}\n", "listen.grpc.address: missing, while names are given"},
         FaultCase{"cluster: a\nlisten: {metrics: {address: nowhere}}\n", "listen.metrics.address: not an address"},
         FaultCase{"cluster: a\nlisten: {admin: {mode: \"0666\"}}\n", "listen.admin.mode: whoever connects"},
