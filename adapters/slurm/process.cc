@@ -37,9 +37,9 @@ void Occupy(int descriptor) {
 
 void ResetSignals() {
   for (const int signal_number : {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGALRM, SIGUSR1, SIGUSR2, SIGCHLD}) {
-    signal(signal_number, SIG_DFL);
+    static_cast<void>(signal(signal_number, SIG_DFL));
   }
-  signal(SIGPIPE, SIG_IGN);
+  static_cast<void>(signal(SIGPIPE, SIG_IGN));
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -87,7 +87,7 @@ absl::Status PrepareForSlurm() {
 
 void EndAfter(absl::Duration total, const char* verb) {
   overdue_verb = verb;
-  signal(SIGALRM, Overdue);
+  static_cast<void>(signal(SIGALRM, Overdue));
   itimerval timer = {};
   timer.it_value = absl::ToTimeval(total);
   setitimer(ITIMER_REAL, &timer, nullptr);

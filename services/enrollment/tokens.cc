@@ -129,6 +129,7 @@ audit::Event CreateEvent(const audit::Origin& origin, const Plan& plan) {
                  {"kind", absl::StrJoin(kinds, ",")},
                  {"daemon", absl::StrJoin(daemons, ",")}};
   std::vector<std::string> ids;
+  ids.reserve(plan.fresh.size());
   for (const std::size_t fresh : plan.fresh) ids.push_back(plan.rows[fresh].id);
   // Proves later whether a given set was made here, however many there are.
   event.facts["token_ids_sha256"] = absl::BytesToHexString(x509::Sha256(absl::StrJoin(ids, ",")));

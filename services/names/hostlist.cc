@@ -243,6 +243,7 @@ std::string CompressHostlist(const std::vector<std::string>& names) {
     if (numbered) numbers.insert(number);
   }
   std::vector<std::string> parts;
+  parts.reserve(families.size());
   for (const auto& [family, numbers] : families) parts.push_back(FamilyText(family, numbers));
   return absl::StrJoin(parts, ",");
 }

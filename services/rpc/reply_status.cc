@@ -28,7 +28,7 @@ bool IsServerFault(const absl::Status& status) {
 }
 
 std::string ReasonFor(const absl::Status& status) {
-  if (const std::string reason = base::ReasonOf(status); !reason.empty()) return reason;
+  if (std::string reason = base::ReasonOf(status); !reason.empty()) return reason;
   switch (status.code()) {
     case absl::StatusCode::kOk:
       return "";

@@ -143,6 +143,7 @@ void Daemon::Drain() {
   if (servers_.empty()) return;
   for (const auto& server : servers_) server->SetServing(false);
   std::vector<std::thread> ends;
+  ends.reserve(servers_.size());
   for (const auto& server : servers_) ends.emplace_back([&server] { server->Shutdown(kDrain); });
   for (std::thread& end : ends) end.join();
   servers_.clear();

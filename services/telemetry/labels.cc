@@ -20,6 +20,7 @@ bool IsWord(absl::string_view value) {
 
 std::vector<std::string> LabelLimit::Admit(const std::vector<absl::string_view>& values) {
   std::vector<std::string> words;
+  words.reserve(values.size());
   for (const absl::string_view value : values) words.emplace_back(IsWord(value) ? std::string(value) : kOther);
   base::MutexLock lock(mutex_);
   if (admitted_.count(words) != 0) return words;

@@ -139,13 +139,13 @@ TEST(StormOfNodes, FiveHundredStatelessNodesBootAgainWithReusableTokens) {
 
 TEST(StormOfNodes, StatelessNodesWithSpentSingleUseTokensAreToldWhatToType) {
   const TestCluster cluster;
-  cluster.CreateTokens("n[001-050]");
+  cluster.CreateTokens("n[001-500]");
   cluster.WriteBundle();
   const Slurmctld controller = cluster.Controller();
-  std::vector<SlurmNode> nodes = Nodes(cluster, 50);
-  InParallel(50, kAtOnce, [&](int i) { ASSERT_EQ(nodes[i].Enrol(controller), absl::OkStatus()); });
+  std::vector<SlurmNode> nodes = Nodes(cluster, 500);
+  InParallel(500, kAtOnce, [&](int i) { ASSERT_EQ(nodes[i].Enrol(controller), absl::OkStatus()); });
   cluster.EmptyNodeState();
-  InParallel(50, kAtOnce, [&](int i) {
+  InParallel(500, kAtOnce, [&](int i) {
     const absl::Status refused = nodes[i].Enrol(controller);
     EXPECT_FALSE(refused.ok());
     EXPECT_TRUE(absl::StrContains(refused.message(), "signetctl token create")) << refused;

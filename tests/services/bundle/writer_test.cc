@@ -245,15 +245,21 @@ TEST_F(WriterTest, SurvivesAKillAtAnyMoment) {
   ASSERT_EQ(*Offer(1), WriteResult::kWritten);
   uint64_t generation = 1;
   for (int round = 0; round < 40; ++round) {
+    int written[2] = {};
+    ASSERT_EQ(pipe(written), 0);
     const pid_t child = fork();
     if (child == 0) {
       for (uint64_t next = generation + 1;; ++next) {
         Bundle bundle = bundles_[next % 2 == 0 ? 1 : 2];
         bundle.generation = next;
         const auto result = Write(target_, *Sign(bundle, key_), Now());
-        if (!result.ok()) _exit(1);
+        if (!result.ok() || write(written[1], "w", 1) != 1) _exit(1);
       }
     }
+    close(written[1]);
+    char one = 0;
+    // However slow the machine, the kill falls between the first write and some later one.
+    ASSERT_EQ(read(written[0], &one, 1), 1);
     for (int look = 0; look < 10; ++look) {
       usleep(100 + static_cast<useconds_t>(131 * round % 700));
       const std::string seen = CaFile();
@@ -262,6 +268,7 @@ TEST_F(WriterTest, SurvivesAKillAtAnyMoment) {
     kill(child, SIGKILL);
     int status = 0;
     ASSERT_EQ(waitpid(child, &status, 0), child);
+    close(written[0]);
     ASSERT_TRUE(WIFSIGNALED(status));
     const std::string remembered = *files::Read(state_ / "bundle/generation");
     const std::size_t first = remembered.find(' ') + 1;
