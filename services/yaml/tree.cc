@@ -174,6 +174,19 @@ std::shared_ptr<Node> Node::Ask(absl::string_view wanted) {
   return Find(wanted);
 }
 
+// yaml-cpp takes time that doubles with each open bracket. Counted without a look at quotes: no file of ours holds so
+// many.
+constexpr int kMostBrackets = 6;
+static bool NestsTooDeep(absl::string_view text) {
+  int open = 0;
+  for (const char c : text) {
+    if (c == '[' || c == '{') ++open;
+    if ((c == ']' || c == '}') && open > 0) --open;
+    if (open > kMostBrackets) return true;
+  }
+  return false;
+}
+
 std::shared_ptr<Document> Parse(absl::string_view name, absl::string_view text) {
   auto document = std::make_shared<Document>();
   document->faults = std::make_shared<Faults>();
@@ -184,6 +197,11 @@ std::shared_ptr<Document> Parse(absl::string_view name, absl::string_view text) 
   if (text.size() > kMaxBytes) {
     document->faults->Add(1, "", absl::StrCat("the file has ", text.size(), " bytes"),
                           absl::StrCat("at most ", kMaxBytes));
+    document->faults->closed = true;
+    return document;
+  }
+  if (NestsTooDeep(text)) {
+    document->faults->Add(1, "", "brackets nested too deep", absl::StrCat("at most ", kMostBrackets, " open at once"));
     document->faults->closed = true;
     return document;
   }
