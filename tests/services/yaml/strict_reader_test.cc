@@ -152,8 +152,8 @@ TEST(StrictReader, RefusesAliases) {
 
 TEST(StrictReader, BoundsDepthAndSize) {
   EXPECT_THAT(FaultOf("cluster: a\nnames: " + std::string(40, '[') + std::string(40, ']') + "\n"),
-              HasSubstr("nested too deeply; allowed: at most 16 levels"));
-  EXPECT_THAT(FaultOf("cluster: a\nnames: " + std::string(100000, '[') + "\n"), HasSubstr("x.yaml:2"));
+              HasSubstr("nested too deep; allowed: at most 6 open at once"));
+  EXPECT_THAT(FaultOf("cluster: a\nnames: " + std::string(100000, '[') + "\n"), HasSubstr("x.yaml:1"));
   EXPECT_THAT(FaultOf("cluster: " + std::string((1 << 20) + 1, 'a')), HasSubstr("at most 1048576"));
 }
 
