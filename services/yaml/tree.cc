@@ -174,15 +174,30 @@ std::shared_ptr<Node> Node::Ask(absl::string_view wanted) {
   return Find(wanted);
 }
 
-// yaml-cpp takes time that doubles with each open bracket. Counted without a look at quotes: no file of ours holds so
-// many.
+// yaml-cpp takes time that doubles with each open bracket and each explicit key ("? key"). Looked for without a thought
+// of quotes: no file of ours holds either.
 constexpr int kMostBrackets = 6;
-static bool NestsTooDeep(absl::string_view text) {
+
+bool NestsTooDeep(absl::string_view text) {
   int open = 0;
   for (const char c : text) {
     if (c == '[' || c == '{') ++open;
     if ((c == ']' || c == '}') && open > 0) --open;
     if (open > kMostBrackets) return true;
+  }
+  return false;
+}
+
+// True with the line of the first one.
+bool HasExplicitKey(absl::string_view text, int* line) {
+  *line = 1;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\n') ++*line;
+    if (text[i] != '?') continue;
+    const bool begins = i == 0 || !absl::ascii_isgraph(static_cast<unsigned char>(text[i - 1])) ||
+                        absl::string_view("[{,:-?").find(text[i - 1]) != absl::string_view::npos;
+    const bool ends = i + 1 == text.size() || !absl::ascii_isgraph(static_cast<unsigned char>(text[i + 1]));
+    if (begins && ends) return true;
   }
   return false;
 }
@@ -202,6 +217,11 @@ std::shared_ptr<Document> Parse(absl::string_view name, absl::string_view text) 
   }
   if (NestsTooDeep(text)) {
     document->faults->Add(1, "", "brackets nested too deep", absl::StrCat("at most ", kMostBrackets, " open at once"));
+    document->faults->closed = true;
+    return document;
+  }
+  if (HasExplicitKey(text, &line)) {
+    document->faults->Add(line, "", "a key that is not a word", "key: value");
     document->faults->closed = true;
     return document;
   }
