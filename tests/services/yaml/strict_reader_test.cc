@@ -150,10 +150,15 @@ TEST(StrictReader, RefusesAliases) {
               AllOf(HasSubstr("x.yaml:1: cluster: an anchor"), HasSubstr("x.yaml:2: kind: an anchor")));
 }
 
+TEST(StrictReader, ComesToAnEndWhereACommaBegins) {
+  EXPECT_THAT(FaultOf(",i)"), HasSubstr("a second document"));
+  EXPECT_THAT(FaultOf(",\ncluster: a\n"), HasSubstr("a second document"));
+}
+
 TEST(StrictReader, BoundsDepthAndSize) {
   EXPECT_THAT(FaultOf("cluster: a\nnames: " + std::string(40, '[') + std::string(40, ']') + "\n"),
-              HasSubstr("nested too deep; allowed: at most 6 open at once"));
-  EXPECT_THAT(FaultOf("cluster: a\nnames: " + std::string(100000, '[') + "\n"), HasSubstr("x.yaml:1"));
+              HasSubstr("nested too deeply; allowed: at most 16 levels"));
+  EXPECT_THAT(FaultOf("cluster: a\nnames: " + std::string(100000, '[') + "\n"), HasSubstr("x.yaml:2"));
   EXPECT_THAT(FaultOf("cluster: " + std::string((1 << 20) + 1, 'a')), HasSubstr("at most 1048576"));
 }
 
