@@ -29,7 +29,7 @@ std::string Rows(const v1::ListNodesResponse& list, absl::Time now, bool wide) {
         StateOf(node, now),
         RelativeTime(FromProto(node.not_after()), now),
         RelativeTime(FromProto(node.last_request_at()), now),
-        KindText(node.evidence()),
+        EvidenceText(node.evidence()),
         node.bundle_on_disk().generation() == 0 ? "" : absl::StrCat(node.bundle_on_disk().generation())};
     if (wide) {
       row.insert(row.end(), {node.key_id(), node.serial(), RelativeTime(FromProto(node.enrolled_at()), now),

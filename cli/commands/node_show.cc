@@ -24,7 +24,7 @@ std::string Text(const v1::Node& node, absl::Time now) {
   fields.Add("daemon", node.daemon());
   fields.Add("blocked", node.blocked() ? "yes" : "no");
   fields.Add("identity key", node.key_id());
-  fields.Add("admitted by", absl::StrCat(KindText(node.evidence()), " token ", node.token_id()));
+  fields.Add("admitted by", absl::StrCat(EvidenceText(node.evidence()), " ", node.token_id()));
   fields.Add("enrolled", FullTime(FromProto(node.enrolled_at()), now));
   fields.Add("last request", FullTime(FromProto(node.last_request_at()), now));
   fields.Add("certificate", node.serial());

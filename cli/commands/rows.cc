@@ -15,6 +15,8 @@ std::string TokenState(const v1::Token& token, absl::Time now) {
 
 std::string KindText(v1::TokenKind kind) { return EnumText(v1::TokenKind_Name(kind), "TOKEN_KIND_"); }
 
+std::string EvidenceText(v1::Evidence evidence) { return EnumText(v1::Evidence_Name(evidence), "EVIDENCE_"); }
+
 std::string AuthorityRows(const google::protobuf::RepeatedPtrField<v1::Authority>& authorities, absl::Time now,
                           bool wide) {
   Table table(wide ? std::vector<std::string>{"AUTHORITY", "PURPOSE", "STATE", "ENDS", "SUBJECT", "BEGINS"}

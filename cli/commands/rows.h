@@ -20,6 +20,7 @@ std::string TokenState(const v1::Token& token, absl::Time now);
 
 // "single-use", "boot", "reusable", "lab".
 std::string KindText(v1::TokenKind kind);
+std::string EvidenceText(v1::Evidence evidence);
 
 }  // namespace signet::cli
 

@@ -21,6 +21,8 @@ namespace signet::audit {
 struct Origin {
   std::string actor;       // "socket:admin", "tls:signet://alpha/admin/jane", "signetd"
   std::string request_id;  // 16 hex digits
+  std::string role = {};   // "admin", "provisioner", …: an engine that gives a role less than all asks for it
+  std::string name = {};   // the name beside the role in the control certificate; empty on a socket
 };
 
 struct Event {

@@ -6,6 +6,7 @@ namespace signet::base {
 namespace {
 constexpr char kReasonUrl[] = "signet/reason";
 constexpr char kNextUrl[] = "signet/next";
+constexpr char kProvenUrl[] = "signet/proven";
 
 std::string Payload(const absl::Status& status, absl::string_view url) {
   const auto payload = status.GetPayload(url);
@@ -20,6 +21,13 @@ absl::Status Refusal(absl::StatusCode code, absl::string_view reason, absl::stri
   if (!next.empty()) status.SetPayload(kNextUrl, absl::Cord(next));
   return status;
 }
+
+absl::Status Proven(absl::Status status) {
+  if (!status.ok()) status.SetPayload(kProvenUrl, absl::Cord("1"));
+  return status;
+}
+
+bool IsProven(const absl::Status& status) { return status.GetPayload(kProvenUrl).has_value(); }
 
 std::string ReasonOf(const absl::Status& status) { return Payload(status, kReasonUrl); }
 std::string NextOf(const absl::Status& status) { return Payload(status, kNextUrl); }

@@ -21,6 +21,11 @@ std::string ReasonOf(const absl::Status& status);
 // The command to type next; empty when there is none.
 std::string NextOf(const absl::Status& status);
 
+// The same refusal, marked: whoever asked proved to be the node in whose name it asked. Bounds how its refusals are
+// counted, kept and shown; opens nothing.
+absl::Status Proven(absl::Status status);
+bool IsProven(const absl::Status& status);
+
 // Requests that are wrong in themselves.
 inline constexpr char kMalformed[] = "MALFORMED";       // not parseable, too large, unset, out of range
 inline constexpr char kCsrRefused[] = "CSR_REFUSED";    // parseable, but asks for what is never given
@@ -47,12 +52,18 @@ inline constexpr char kNodeBlocked[] = "NODE_BLOCKED";
 inline constexpr char kSequenceRegressed[] = "SEQUENCE_REGRESSED";  // clone suspected
 inline constexpr char kWeakerEvidence[] = "WEAKER_EVIDENCE";        // never falls back to less
 inline constexpr char kTooManyNewKeys[] = "TOO_MANY_NEW_KEYS";
+inline constexpr char kTooManyRequests[] = "TOO_MANY_REQUESTS";  // of one key, or of callers that proved nothing
+inline constexpr char kIdentityEnded[] = "IDENTITY_ENDED";       // by a block or by `node forget`
+inline constexpr char kPodHasKey[] = "POD_HAS_KEY";              // a pod's first identity key is its only one
+inline constexpr char kPodRefused[] = "POD_REFUSED";             // Kubernetes or the allow-list says no
+inline constexpr char kNotYourNode[] = "NOT_YOUR_NODE";          // a provisioner beyond its hostlist
 // The server's own state.
 inline constexpr char kNotFound[] = "NOT_FOUND";
 inline constexpr char kAlreadyExists[] = "ALREADY_EXISTS";
 inline constexpr char kGateClosed[] = "GATE_CLOSED";  // details name the blockers
 inline constexpr char kOverloaded[] = "OVERLOADED";
 inline constexpr char kDeadlineTooShort[] = "DEADLINE_TOO_SHORT";
+inline constexpr char kKubernetesUnavailable[] = "KUBERNETES_UNAVAILABLE";
 inline constexpr char kStoreUnavailable[] = "STORE_UNAVAILABLE";
 inline constexpr char kConfiguration[] = "CONFIGURATION";
 inline constexpr char kInternal[] = "INTERNAL";

@@ -32,8 +32,8 @@ void TakeReport(const evidence::Statement& statement, absl::Time now, store::Nod
 
 absl::StatusOr<int> AdmitIdentity(store::Tables& tables, const evidence::Statement& statement, store::TokenRow token,
                                   absl::Time now) {
-  SIGNET_ASSIGN_OR_RETURN(const int64_t superseded,
-                          tables.nodes().SupersedeIdentities(statement.node, statement.daemon, now));
+  SIGNET_ASSIGN_OR_RETURN(const int64_t superseded, tables.nodes().EndIdentities(statement.node, statement.daemon, now,
+                                                                                 store::EndedBy::kEnrolment));
   store::IdentityRow identity;
   identity.key_id = statement.key_id;
   identity.node = statement.node;

@@ -226,9 +226,10 @@ absl::StatusOr<Verdict> JudgeByLedger(const store::Tables& tables, const evidenc
   SIGNET_ASSIGN_OR_RETURN(Verdict verdict, identity.has_value() ? JudgeKnown(tables, statement, *identity, node)
                                                                 : JudgeUnknown(tables, signed_statement, node, now));
   // Last, so that only who proved to be this node learns that it is blocked; a token does not lift a block.
-  if (node.has_value() && node->blocked) {
-    return Denied(base::kNodeBlocked, absl::StrCat(node->name, " (", node->daemon, ") is blocked"),
-                  absl::StrCat("signetctl node show ", node->name));
+  SIGNET_ASSIGN_OR_RETURN(const auto block, Optional(tables.blocks().Find(statement.node)));
+  if (block.has_value()) {
+    return Denied(base::kNodeBlocked, absl::StrCat(statement.node, " is blocked"),
+                  absl::StrCat("signetctl node show ", statement.node));
   }
   return verdict;
 }

@@ -36,8 +36,15 @@ audit::Event SignedEvent(const audit::Origin& origin, const Admission& admission
 }  // namespace
 
 NodeCertificates::NodeCertificates(Gatekeeper& gatekeeper, issuance::Issuer& issuer, audit::AuditLog& audit,
-                                   store::Store& store, policy::Profile node_profile)
-    : gatekeeper_(gatekeeper), issuer_(issuer), audit_(audit), store_(store), node_profile_(std::move(node_profile)) {}
+                                   store::Store& store, policy::Profile node_profile, RequestLimits& limits,
+                                   PodReviewer* pods)
+    : gatekeeper_(gatekeeper),
+      issuer_(issuer),
+      audit_(audit),
+      store_(store),
+      node_profile_(std::move(node_profile)),
+      limits_(limits),
+      pods_(pods) {}
 
 absl::StatusOr<Signed> NodeCertificates::Sign(absl::string_view csr_pem, const audit::Origin& origin) {
   SIGNET_ASSIGN_OR_RETURN(const x509::CertificateRequest request, x509::CertificateRequest::FromPem(csr_pem));

@@ -8,6 +8,8 @@
 #include "absl/strings/string_view.h"
 #include "services/audit/audit_log.h"
 #include "services/enrollment/gatekeeper.h"
+#include "services/enrollment/pod_reviewer.h"
+#include "services/enrollment/request_limits.h"
 #include "services/issuance/issuer.h"
 
 namespace signet::enrollment {
@@ -20,8 +22,9 @@ struct Signed {
 // Thread-safe. References must outlive this.
 class NodeCertificates {
  public:
+  // `pods` is null where Kubernetes is not configured.
   NodeCertificates(Gatekeeper& gatekeeper, issuance::Issuer& issuer, audit::AuditLog& audit, store::Store& store,
-                   policy::Profile node_profile);
+                   policy::Profile node_profile, RequestLimits& limits, PodReviewer* pods);
 
   // Parse → examine → prepare → one transaction {admit, record, audit} → sign → release. On refusal nothing is issued;
   // the caller (rpc) audits it.
@@ -37,6 +40,8 @@ class NodeCertificates {
   audit::AuditLog& audit_;
   store::Store& store_;
   policy::Profile node_profile_;
+  RequestLimits& limits_;
+  PodReviewer* const pods_;
 };
 
 }  // namespace signet::enrollment

@@ -68,6 +68,7 @@ absl::StatusOr<store::TokenRow> RowFor(const NewToken& token, absl::Time now, ab
   row.created_at = now;
   row.expires_at = now + ttl;
   row.created_by = std::string(actor);
+  row.label = token.label;
   return row;
 }
 
@@ -191,8 +192,8 @@ absl::StatusOr<std::vector<store::TokenRow>> Tokens::Create(const std::vector<Ne
 }
 
 absl::StatusOr<int64_t> Tokens::Revoke(const std::vector<std::string>& ids, const std::vector<std::string>& nodes,
-                                       const audit::Origin& origin) {
-  if (ids.empty() && nodes.empty()) return Malformed("name a token id or a node");
+                                       absl::string_view label, const audit::Origin& origin) {
+  if (ids.empty() && nodes.empty() && label.empty()) return Malformed("name a token id, a node or a label");
   const absl::Time now = clock_.Now();
   int64_t revoked = 0;
   const auto revoke = [&](store::Tables& tables) -> absl::Status {

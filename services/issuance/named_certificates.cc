@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
@@ -10,6 +12,7 @@
 #include "absl/strings/str_split.h"
 #include "services/base/reason.h"
 #include "services/base/status_macros.h"
+#include "services/names/hostlist.h"
 #include "services/names/node_name.h"
 #include "services/x509/certificate_request.h"
 
@@ -19,6 +22,7 @@ namespace {
 constexpr std::array<absl::string_view, 6> kRoles = {"controller",  "observer", "service",
                                                      "provisioner", "auditor",  "admin"};
 constexpr char kServiceRole[] = "service";
+constexpr char kProvisionerRole[] = "provisioner";
 constexpr std::size_t kLongestCommonName = 64;
 
 absl::Status NameRefused(absl::string_view message) {
@@ -95,7 +99,8 @@ absl::StatusOr<Issued> NamedCertificates::IssueService(absl::string_view service
 }
 
 absl::StatusOr<Issued> NamedCertificates::IssueClient(absl::string_view role_name, absl::string_view name,
-                                                      absl::string_view csr_pem, const audit::Origin& origin) {
+                                                      absl::string_view nodes, absl::string_view csr_pem,
+                                                      const audit::Origin& origin) {
   if (std::find(kRoles.begin(), kRoles.end(), role_name) == kRoles.end()) {
     return base::Refusal(absl::StatusCode::kInvalidArgument, base::kMalformed,
                          "role must be controller, observer, service, provisioner, auditor or admin");
@@ -104,6 +109,13 @@ absl::StatusOr<Issued> NamedCertificates::IssueClient(absl::string_view role_nam
     if (!names::IsServiceName(name)) return NameRefused("role service is for slurmctld, slurmdbd and slurmrestd");
   } else {
     SIGNET_RETURN_IF_ERROR(names::CheckNodeName(name));
+  }
+  std::optional<store::ProvisionerRow> provisioner;
+  if (role_name == kProvisionerRole) {
+    SIGNET_ASSIGN_OR_RETURN(const std::vector<std::string> expanded, names::ExpandHostlist(nodes));
+    provisioner = {std::string(name), names::CompressHostlist(expanded), origin.actor, {}};
+  } else if (!nodes.empty()) {
+    return base::Refusal(absl::StatusCode::kInvalidArgument, base::kMalformed, "nodes are for role provisioner only");
   }
   SIGNET_ASSIGN_OR_RETURN(const x509::CertificateRequest request, ParseRequest(csr_pem));
   SIGNET_RETURN_IF_ERROR(policy::CheckRequest(control_profile_, request, name));
@@ -115,7 +127,7 @@ absl::StatusOr<Issued> NamedCertificates::IssueClient(absl::string_view role_nam
                 std::string(role_name),
                 "",
                 0},
-               origin);
+               origin, provisioner);
 }
 
 absl::StatusOr<Issued> NamedCertificates::IssueListener(const std::vector<std::string>& names,
@@ -135,7 +147,8 @@ absl::StatusOr<Issued> NamedCertificates::IssueListener(const std::vector<std::s
                origin);
 }
 
-absl::StatusOr<Issued> NamedCertificates::Issue(const Approval& approval, const audit::Origin& origin) {
+absl::StatusOr<Issued> NamedCertificates::Issue(const Approval& approval, const audit::Origin& origin,
+                                                const std::optional<store::ProvisionerRow>& provisioner) {
   SIGNET_ASSIGN_OR_RETURN(Prepared prepared, issuer_.Prepare(approval));
   const store::CertificateRow& row = prepared.row();
   audit::Event event;
@@ -148,9 +161,15 @@ absl::StatusOr<Issued> NamedCertificates::Issue(const Approval& approval, const 
                  {"authority", row.authority_id},
                  {"tbs_sha256", absl::BytesToHexString(row.tbs_sha256)},
                  {"key_id", approval.key.key_id()}};
+  if (provisioner.has_value()) event.facts["nodes"] = provisioner->nodes;
   const auto record = [&](store::Tables& tables) -> absl::Status {
     SIGNET_RETURN_IF_ERROR(CheckKeyIsFree(tables, approval));
     SIGNET_RETURN_IF_ERROR(issuer_.Record(tables, prepared));
+    if (provisioner.has_value()) {
+      store::ProvisionerRow row_of_it = *provisioner;
+      row_of_it.issued_at = row.recorded_at;
+      SIGNET_RETURN_IF_ERROR(tables.provisioners().Put(row_of_it));
+    }
     return audit_.Append(tables, event);
   };
   SIGNET_RETURN_IF_ERROR(store_.Write(record));

@@ -2,6 +2,7 @@
 #ifndef SIGNET_SERVICES_ISSUANCE_NAMED_CERTIFICATES_H_
 #define SIGNET_SERVICES_ISSUANCE_NAMED_CERTIFICATES_H_
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,16 +29,19 @@ class NamedCertificates {
   absl::StatusOr<Issued> IssueService(absl::string_view service, absl::string_view csr_pem,
                                       const audit::Origin& origin);
   // `role_name`: "controller", "observer", "service", "provisioner", "auditor", "admin"; URI SAN
-  // signet://<cluster>/<role>/<name>.
-  absl::StatusOr<Issued> IssueClient(absl::string_view role_name, absl::string_view name, absl::string_view csr_pem,
-                                     const audit::Origin& origin);
+  // signet://<cluster>/<role>/<name>. `nodes`: a hostlist, required for "provisioner" and refused for the others;
+  // stored with the certificate's record as what every certificate of that name may make boot tokens for.
+  absl::StatusOr<Issued> IssueClient(absl::string_view role_name, absl::string_view name, absl::string_view nodes,
+                                     absl::string_view csr_pem, const audit::Origin& origin);
   // signetd's own listener: dNSNames as configured (host names; IP addresses are not supported and refused), and the
   // cluster's URI signet://<cluster>/server/signetd.
   absl::StatusOr<Issued> IssueListener(const std::vector<std::string>& names, const x509::PublicKey& key,
                                        const audit::Origin& origin);
 
  private:
-  absl::StatusOr<Issued> Issue(const Approval& approval, const audit::Origin& origin);
+  // `provisioner` is stored in the same transaction when it is set.
+  absl::StatusOr<Issued> Issue(const Approval& approval, const audit::Origin& origin,
+                               const std::optional<store::ProvisionerRow>& provisioner = std::nullopt);
   std::string cluster_;
   Issuer& issuer_;
   audit::AuditLog& audit_;

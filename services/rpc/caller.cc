@@ -23,7 +23,7 @@ constexpr std::array<NamedRole, 6> kRoles = {{{"controller", v1::ROLE_CONTROLLER
                                               {"auditor", v1::ROLE_AUDITOR},
                                               {"admin", v1::ROLE_ADMIN}}};
 
-Caller Public(absl::string_view fault) { return {v1::ROLE_PUBLIC, "tls:public", std::string(fault)}; }
+Caller Public(absl::string_view fault) { return {v1::ROLE_PUBLIC, "tls:public", "", std::string(fault)}; }
 
 }  // namespace
 
@@ -53,15 +53,15 @@ Caller CallerOfCertificate(absl::string_view certificate_pem, absl::string_view 
   if (parts[0] != cluster) return Public("its client certificate is for another cluster");
   const v1::Role role = RoleFromName(parts[1]);
   if (role == v1::ROLE_UNSPECIFIED) return Public("its client certificate names a role without rights here");
-  return {role, absl::StrCat("tls:", uris[0]), ""};
+  return {role, absl::StrCat("tls:", uris[0]), std::string(parts[2]), ""};
 }
 
 Caller Callers::Identify(Listener listener, const grpc::AuthContext* auth) const {
   switch (listener) {
     case Listener::kAdminSocket:
-      return {v1::ROLE_ADMIN, "socket:admin", ""};
+      return {v1::ROLE_ADMIN, "socket:admin", "", ""};
     case Listener::kControllerSocket:
-      return {v1::ROLE_CONTROLLER, "socket:controller", ""};
+      return {v1::ROLE_CONTROLLER, "socket:controller", "", ""};
     case Listener::kNetwork:
       break;
   }

@@ -23,6 +23,8 @@ struct Caller {
   v1::Role role = v1::ROLE_UNSPECIFIED;
   // "socket:admin", "socket:controller", "tls:<URI SAN>", "tls:public"; into logs and the audit.
   std::string actor;
+  // What stands behind the role in the control certificate; empty on a socket and for ROLE_PUBLIC.
+  std::string name;
   // Why a certificate that was shown counts for nothing; empty when it counts, or none was shown.
   std::string fault;
 };

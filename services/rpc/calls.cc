@@ -79,7 +79,7 @@ grpc::Status Calls::Run(const Arrival& arrival, const Method& method, absl::Func
   const auto began = std::chrono::steady_clock::now();
   const std::string request_id = absl::BytesToHexString(parts_.random.Bytes(8));
   const Caller caller = parts_.callers.Identify(arrival.listener, arrival.auth.get());
-  const audit::Origin origin{caller.actor, request_id};
+  const audit::Origin origin{caller.actor, request_id, RoleName(caller.role), caller.name};
   absl::Status status = Judge(arrival, method, caller);
   std::string what;
   bool logged = true;

@@ -146,7 +146,8 @@ grpc::Status CertAuthorityService::IssueClientCertificate(grpc::ServerContext* c
     }
     SIGNET_RETURN_IF_ERROR(CheckLength("name", request->name(), kMaxNameBytes, true));
     SIGNET_RETURN_IF_ERROR(CheckLength("csr_pem", request->csr_pem(), kMaxCsrBytes, true));
-    const auto issued = engines_.named_certificates.IssueClient(role, request->name(), request->csr_pem(), origin);
+    const auto issued =
+        engines_.named_certificates.IssueClient(role, request->name(), request->nodes(), request->csr_pem(), origin);
     CountCertificate(engines_.metrics, "control", issued.status());
     SIGNET_RETURN_IF_ERROR(issued.status());
     response->set_certificate_chain_pem(issued->chain_pem);

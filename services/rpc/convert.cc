@@ -68,7 +68,11 @@ v1::AuthorityState ToProto(store::AuthorityState state) {
   return v1::AUTHORITY_STATE_UNSPECIFIED;
 }
 
-// The stored number of an evidence::TokenKind is the protobuf's.
+// The stored numbers of evidence::TokenKind and enrollment::EvidenceKind are the protobuf's.
+v1::Evidence EvidenceToProto(int evidence) {
+  return v1::Evidence_IsValid(evidence) ? static_cast<v1::Evidence>(evidence) : v1::EVIDENCE_UNSPECIFIED;
+}
+
 v1::TokenKind TokenKindToProto(int kind) {
   return v1::TokenKind_IsValid(kind) ? static_cast<v1::TokenKind>(kind) : v1::TOKEN_KIND_UNSPECIFIED;
 }
@@ -124,16 +128,19 @@ v1::Token ToProto(const store::TokenRow& row) {
   token.set_uses(row.uses);
   if (row.last_used_at > absl::UnixEpoch()) *token.mutable_last_used_at() = ToProto(row.last_used_at);
   token.set_revoked(row.revoked);
+  token.set_label(row.label);
+  token.set_used_by_key_id(row.used_by_key_id);
   return token;
 }
 
-v1::Node ToProto(const store::NodeRow& row, const store::IdentityRow& identity, int64_t identities) {
+v1::Node ToProto(const store::NodeRow& row, const store::IdentityRow& identity, int64_t identities, bool blocked) {
   v1::Node node;
   node.set_name(row.name);
   node.set_daemon(row.daemon);
   node.set_key_id(row.key_id);
-  node.set_evidence(TokenKindToProto(identity.evidence));
+  node.set_evidence(EvidenceToProto(identity.evidence));
   node.set_token_id(identity.token_id);
+  node.set_pod_uid(identity.pod_uid);
   *node.mutable_enrolled_at() = ToProto(row.enrolled_at);
   *node.mutable_last_request_at() = ToProto(row.last_request_at);
   node.set_seq(row.seq);
@@ -144,7 +151,10 @@ v1::Node ToProto(const store::NodeRow& row, const store::IdentityRow& identity, 
   node.mutable_bundle_loaded()->set_generation(row.loaded_generation);
   node.mutable_bundle_loaded()->set_sha256(row.loaded_sha256);
   node.set_adapter_version(row.adapter_version);
-  node.set_blocked(row.blocked);
+  node.set_blocked(blocked);
+  if (row.clone_suspected_at > absl::UnixEpoch()) {
+    *node.mutable_clone_suspected_at() = ToProto(row.clone_suspected_at);
+  }
   node.set_superseded_keys(std::max<int64_t>(0, identities - 1));
   return node;
 }

@@ -23,8 +23,8 @@ google::protobuf::Timestamp ToProto(absl::Time time);
 v1::CertificateRecord ToProto(const store::CertificateRow& row, bool with_pem);
 v1::Authority ToProto(const authority::Authority& authority, bool with_certificate);
 v1::Token ToProto(const store::TokenRow& row);
-// `identity`: the live one; `identities`: how many this daemon of this node ever had.
-v1::Node ToProto(const store::NodeRow& row, const store::IdentityRow& identity, int64_t identities);
+// `identity`: the one of row.key_id; `identities`: how many this daemon of this node ever had.
+v1::Node ToProto(const store::NodeRow& row, const store::IdentityRow& identity, int64_t identities, bool blocked);
 
 // INVALID_ARGUMENT / MALFORMED names the field, as "tokens[3].kind".
 absl::StatusOr<enrollment::NewToken> FromProto(const v1::NewToken& token, int index);

@@ -38,7 +38,9 @@ absl::StatusOr<v1::Node> DescribeNode(const store::Tables& tables, const store::
   SIGNET_ASSIGN_OR_RETURN(const store::IdentityRow identity, tables.nodes().FindIdentity(row.key_id));
   SIGNET_ASSIGN_OR_RETURN(const int64_t identities,
                           tables.nodes().CountIdentities(row.name, row.daemon, absl::UnixEpoch()));
-  return ToProto(row, identity, identities);
+  const absl::Status block = tables.blocks().Find(row.name).status();
+  if (!block.ok() && !absl::IsNotFound(block)) return block;
+  return ToProto(row, identity, identities, block.ok());
 }
 
 // A node list's position: "name/daemon" of the last row given. A node name holds no slash.
@@ -138,9 +140,10 @@ grpc::Status NodeEnrollmentService::RevokeTokens(grpc::ServerContext* context, c
     }
     SIGNET_RETURN_IF_ERROR(CheckNames("ids", request->ids()));
     SIGNET_RETURN_IF_ERROR(CheckNames("nodes", request->nodes()));
-    SIGNET_ASSIGN_OR_RETURN(const int64_t revoked,
-                            engines_.tokens.Revoke({request->ids().begin(), request->ids().end()},
-                                                   {request->nodes().begin(), request->nodes().end()}, origin));
+    SIGNET_ASSIGN_OR_RETURN(
+        const int64_t revoked,
+        engines_.tokens.Revoke({request->ids().begin(), request->ids().end()},
+                               {request->nodes().begin(), request->nodes().end()}, request->label(), origin));
     response->set_revoked(revoked);
     return absl::OkStatus();
   };

@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "services/enrollment/request_limits.h"
 #include "services/policy/profile.h"
 #include "services/rpc/limits.h"
 #include "services/server/socket_file.h"
@@ -49,6 +50,7 @@ struct Config {
   policy::Profile service_profile = policy::ServiceProfile();
   telemetry::Level log_level = telemetry::Level::kInfo;
   rpc::Limits limits;
+  enrollment::RequestRates request_rates;
 };
 
 // Every fault at once, one line each: INVALID_ARGUMENT / CONFIGURATION.

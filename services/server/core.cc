@@ -36,8 +36,10 @@ absl::StatusOr<std::unique_ptr<Core>> Core::Open(const Config& config, const Sur
   core->named_certificates = std::make_unique<issuance::NamedCertificates>(
       config.cluster, *core->issuer, *core->audit, *core->store, config.service_profile, policy::ControlProfile());
   core->gatekeeper = std::make_unique<enrollment::Gatekeeper>(config.cluster, around.clock);
-  core->node_certificates = std::make_unique<enrollment::NodeCertificates>(
-      *core->gatekeeper, *core->issuer, *core->audit, *core->store, config.node_profile);
+  core->request_limits = std::make_unique<enrollment::RequestLimits>(config.request_rates, around.clock);
+  core->node_certificates =
+      std::make_unique<enrollment::NodeCertificates>(*core->gatekeeper, *core->issuer, *core->audit, *core->store,
+                                                     config.node_profile, *core->request_limits, nullptr);
   core->tokens = std::make_unique<enrollment::Tokens>(*core->audit, *core->store, around.clock);
   return core;
 }

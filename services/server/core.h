@@ -42,6 +42,7 @@ struct Core {
   std::unique_ptr<issuance::Issuer> issuer;
   std::unique_ptr<issuance::NamedCertificates> named_certificates;
   std::unique_ptr<enrollment::Gatekeeper> gatekeeper;
+  std::unique_ptr<enrollment::RequestLimits> request_limits;
   std::unique_ptr<enrollment::NodeCertificates> node_certificates;
   std::unique_ptr<enrollment::Tokens> tokens;
   std::string notice;  // FirstStartNotice

@@ -61,16 +61,21 @@ struct CertificateRow {
   absl::Time recorded_at;
 };
 
-// An identity key that was admitted once. Never deleted: a superseded key used again must be recognised.
+// What ended an identity key.
+enum class EndedBy { kNothing = 0, kEnrolment = 1, kBlock = 2, kForget = 3 };
+
+// An identity key that was admitted once. Never deleted: one that ended must be recognised when it is used again.
 struct IdentityRow {
   std::string key_id;  // hex
   std::string node;
   std::string daemon;
   std::string spki_der;
-  int evidence = 0;      // evidence::TokenKind
-  std::string token_id;  // hex
+  int evidence = 0;      // enrollment::EvidenceKind
+  std::string token_id;  // hex; empty without a token
+  std::string pod_uid;   // of the pod that owns it; empty unless the evidence is Kubernetes
   absl::Time admitted_at;
-  absl::Time superseded_at = absl::InfiniteFuture();  // InfiniteFuture: the live one
+  absl::Time superseded_at = absl::InfiniteFuture();  // when it ended; InfiniteFuture: the live one
+  EndedBy ended_by = EndedBy::kNothing;
 };
 
 // One daemon of one node: the ledger.
@@ -80,15 +85,16 @@ struct NodeRow {
   std::string key_id;  // the live identity key, hex
   uint64_t seq = 0;
   std::string boot_id;
+  std::string previous_boot_id;  // the one before it; empty when there was none under this identity key
   std::string machine_id_sha256;
-  std::string serial;  // newest certificate
+  absl::Time clone_suspected_at = absl::InfinitePast();  // the last sign of a second host; InfinitePast: never
+  std::string serial;                                    // newest certificate
   absl::Time not_after;
   uint64_t disk_generation = 0;
   std::string disk_sha256;
   uint64_t loaded_generation = 0;
   std::string loaded_sha256;
   std::string adapter_version;
-  bool blocked = false;
   absl::Time enrolled_at;
   absl::Time last_request_at;
 };
@@ -106,6 +112,47 @@ struct TokenRow {
   absl::Time last_used_at = absl::InfinitePast();  // InfinitePast: never
   std::string used_by_key_id;                      // the last identity key it admitted, hex
   bool revoked = false;
+  std::string label;  // free text of its maker; may be empty
+};
+
+// A node name that gets nothing, enrolled or not.
+struct BlockRow {
+  std::string node;
+  std::string reason;
+  std::string blocked_by;  // audit::Origin::actor
+  absl::Time blocked_at;
+};
+
+// An identity key that an administrator admits without a token. Deleted when the key came.
+struct ApprovalRow {
+  std::string key_id;  // hex
+  std::string node;
+  std::string daemon;
+  std::string approved_by;
+  absl::Time approved_at;
+  absl::Time expires_at;
+};
+
+// One of the last refused requests in a node's name; the audit log has all.
+struct RefusalRow {
+  std::string node;
+  absl::Time at;
+  std::string action;
+  std::string reason;
+  std::string message;
+  std::string next;
+  std::string actor;
+  std::string request_id;
+  std::string key_id;   // hex, of the identity key in the request; may be empty
+  bool proven = false;  // the requester proved to be this node
+};
+
+// A provisioner: whose nodes it may make boot tokens for.
+struct ProvisionerRow {
+  std::string name;
+  std::string nodes;  // hostlist
+  std::string issued_by;
+  absl::Time issued_at;
 };
 
 struct AuditRow {

@@ -83,9 +83,16 @@ class NodeTable {
 
   virtual absl::StatusOr<IdentityRow> FindIdentity(absl::string_view key_id) const = 0;
   virtual absl::Status InsertIdentity(const IdentityRow& row) = 0;
-  // Marks every live identity of (node, daemon) superseded at `when`; the number that changed.
-  virtual absl::StatusOr<int64_t> SupersedeIdentities(absl::string_view node, absl::string_view daemon,
-                                                      absl::Time when) = 0;
+  // Ends every live identity of a node, of one daemon or, when `daemon` is empty, of all; the number that changed.
+  virtual absl::StatusOr<int64_t> EndIdentities(absl::string_view node, absl::string_view daemon, absl::Time when,
+                                                EndedBy by) = 0;
+  // The newest identity that this pod owns or owned; NOT_FOUND when there is none.
+  virtual absl::StatusOr<IdentityRow> FindIdentityOfPod(absl::string_view pod_uid) const = 0;
+  // The identities that a token admitted, oldest first.
+  virtual absl::StatusOr<std::vector<IdentityRow>> ListIdentitiesOfToken(absl::string_view token_id,
+                                                                         int limit) const = 0;
+  // Takes every daemon of a node out of the ledger; the number of rows that were there. Identities stay.
+  virtual absl::StatusOr<int64_t> Forget(absl::string_view name) = 0;
   // Identities of (node, daemon) admitted at or after `since`; the epoch counts all.
   virtual absl::StatusOr<int64_t> CountIdentities(absl::string_view node, absl::string_view daemon,
                                                   absl::Time since) const = 0;
@@ -95,6 +102,8 @@ struct TokenQuery {
   std::string node;       // empty: all
   bool open_only = true;  // unrevoked, unexpired at `now`, and (single use) unused
   absl::Time now;
+  std::string label;  // empty: all
+  int kind = 0;       // evidence::TokenKind; 0: all
   std::string after_token;
   int limit = 100;
 };
@@ -113,6 +122,56 @@ class TokenTable {
   virtual absl::StatusOr<int64_t> CountOpen(absl::Time now) const = 0;
   // Revokes the open tokens of a node; their number.
   virtual absl::StatusOr<int64_t> RevokeOfNode(absl::string_view node, absl::Time now) = 0;
+  // Revokes the open tokens with this label, which must not be empty; their number.
+  virtual absl::StatusOr<int64_t> RevokeOfLabel(absl::string_view label, absl::Time now) = 0;
+};
+
+class BlockTable {
+ public:
+  virtual ~BlockTable() = default;
+  virtual absl::StatusOr<BlockRow> Find(absl::string_view node) const = 0;
+  // ALREADY_EXISTS when the name is blocked.
+  virtual absl::Status Insert(const BlockRow& row) = 0;
+  // True when the name was blocked.
+  virtual absl::StatusOr<bool> Delete(absl::string_view node) = 0;
+};
+
+class ApprovalTable {
+ public:
+  virtual ~ApprovalTable() = default;
+  virtual absl::StatusOr<ApprovalRow> Find(absl::string_view key_id) const = 0;
+  // Those of a node, newest first.
+  virtual absl::StatusOr<std::vector<ApprovalRow>> List(absl::string_view node) const = 0;
+  // Inserts or replaces, by key id.
+  virtual absl::Status Put(const ApprovalRow& row) = 0;
+  // True when it was there.
+  virtual absl::StatusOr<bool> Delete(absl::string_view key_id) = 0;
+  // Deletes those of a node; their number.
+  virtual absl::StatusOr<int64_t> DeleteOfNode(absl::string_view node) = 0;
+};
+
+// How many refusals are kept of a node, each of those that were proven and those that anybody could have sent.
+inline constexpr int kRefusalsKept = 4;
+// How many are kept in all of those that anybody could have sent: names cost nothing.
+inline constexpr int kUnprovenRefusalsKept = 10000;
+
+class RefusalTable {
+ public:
+  virtual ~RefusalTable() = default;
+  // Inserts, and deletes the oldest beyond the bounds above.
+  virtual absl::Status Insert(const RefusalRow& row) = 0;
+  // Newest first.
+  virtual absl::StatusOr<std::vector<RefusalRow>> List(absl::string_view node) const = 0;
+};
+
+class ProvisionerTable {
+ public:
+  virtual ~ProvisionerTable() = default;
+  virtual absl::StatusOr<ProvisionerRow> Find(absl::string_view name) const = 0;
+  // By name.
+  virtual absl::StatusOr<std::vector<ProvisionerRow>> List() const = 0;
+  // Inserts or replaces, by name.
+  virtual absl::Status Put(const ProvisionerRow& row) = 0;
 };
 
 class AuditTable {
@@ -136,12 +195,20 @@ class Tables {
   virtual CertificateTable& certificates() = 0;
   virtual NodeTable& nodes() = 0;
   virtual TokenTable& tokens() = 0;
+  virtual BlockTable& blocks() = 0;
+  virtual ApprovalTable& approvals() = 0;
+  virtual RefusalTable& refusals() = 0;
+  virtual ProvisionerTable& provisioners() = 0;
   virtual AuditTable& audit() = 0;
   const AuthorityTable& authorities() const { return const_cast<Tables*>(this)->authorities(); }
   const BundleTable& bundles() const { return const_cast<Tables*>(this)->bundles(); }
   const CertificateTable& certificates() const { return const_cast<Tables*>(this)->certificates(); }
   const NodeTable& nodes() const { return const_cast<Tables*>(this)->nodes(); }
   const TokenTable& tokens() const { return const_cast<Tables*>(this)->tokens(); }
+  const BlockTable& blocks() const { return const_cast<Tables*>(this)->blocks(); }
+  const ApprovalTable& approvals() const { return const_cast<Tables*>(this)->approvals(); }
+  const RefusalTable& refusals() const { return const_cast<Tables*>(this)->refusals(); }
+  const ProvisionerTable& provisioners() const { return const_cast<Tables*>(this)->provisioners(); }
   const AuditTable& audit() const { return const_cast<Tables*>(this)->audit(); }
 };
 

@@ -88,7 +88,7 @@ struct World {
   base::SystemRandom random;
   std::string kek;
   std::unique_ptr<telemetry::Logger> logger = telemetry::MakeNullLogger();
-  audit::Origin origin{"socket:admin", "0123456789abcdef"};
+  audit::Origin origin{"socket:admin", "0123456789abcdef", "admin"};
   std::unique_ptr<FaultyStore> store;
   std::unique_ptr<CountingCustody> custody;
   authority::Created created;
@@ -97,6 +97,8 @@ struct World {
   std::unique_ptr<issuance::Issuer> issuer;
   std::unique_ptr<issuance::NamedCertificates> named;
   std::unique_ptr<enrollment::Gatekeeper> gatekeeper;
+  std::unique_ptr<enrollment::RequestLimits> request_limits;
+  enrollment::PodReviewer* pods = nullptr;  // set it before Restart()
   std::unique_ptr<enrollment::NodeCertificates> node_certificates;
   std::unique_ptr<enrollment::Tokens> tokens;
 
@@ -114,8 +116,9 @@ struct World {
     named = std::make_unique<issuance::NamedCertificates>(cluster, *issuer, *audit, *store, policy::ServiceProfile(),
                                                           policy::ControlProfile());
     gatekeeper = std::make_unique<enrollment::Gatekeeper>(cluster, clock);
-    node_certificates =
-        std::make_unique<enrollment::NodeCertificates>(*gatekeeper, *issuer, *audit, *store, policy::NodeProfile());
+    request_limits = std::make_unique<enrollment::RequestLimits>(enrollment::RequestRates(), clock);
+    node_certificates = std::make_unique<enrollment::NodeCertificates>(*gatekeeper, *issuer, *audit, *store,
+                                                                       policy::NodeProfile(), *request_limits, pods);
     tokens = std::make_unique<enrollment::Tokens>(*audit, *store, clock);
   }
   void Stop() {

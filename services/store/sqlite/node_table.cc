@@ -6,7 +6,11 @@
 // In the order of Read() and Put().
 #define SIGNET_NODE_COLUMNS                                                                                  \
   "name, daemon, key_id, seq, boot_id, machine_id_sha256, serial, not_after, disk_generation, disk_sha256, " \
-  "loaded_generation, loaded_sha256, adapter_version, blocked, enrolled_at, last_request_at"
+  "loaded_generation, loaded_sha256, adapter_version, enrolled_at, last_request_at, previous_boot_id, "      \
+  "clone_suspected_at"
+// In the order of ReadIdentity() and InsertIdentity().
+#define SIGNET_IDENTITY_COLUMNS \
+  "key_id, node, daemon, spki_der, evidence, token_id, pod_uid, admitted_at, superseded_at, ended_by"
 
 namespace signet::store::sqlite {
 namespace {
@@ -26,9 +30,25 @@ NodeRow Read(Statement& statement) {
   row.loaded_generation = statement.ReadUint();
   row.loaded_sha256 = statement.ReadBytes();
   row.adapter_version = statement.ReadBytes();
-  row.blocked = statement.ReadInt() != 0;
   row.enrolled_at = statement.ReadTime();
   row.last_request_at = statement.ReadTime();
+  row.previous_boot_id = statement.ReadBytes();
+  row.clone_suspected_at = statement.ReadTime();
+  return row;
+}
+
+IdentityRow ReadIdentity(Statement& statement) {
+  IdentityRow row;
+  row.key_id = statement.ReadBytes();
+  row.node = statement.ReadBytes();
+  row.daemon = statement.ReadBytes();
+  row.spki_der = statement.ReadBytes();
+  row.evidence = static_cast<int>(statement.ReadInt());
+  row.token_id = statement.ReadBytes();
+  row.pod_uid = statement.ReadBytes();
+  row.admitted_at = statement.ReadTime();
+  row.superseded_at = statement.ReadTime();
+  row.ended_by = static_cast<EndedBy>(statement.ReadInt());
   return row;
 }
 
@@ -43,12 +63,13 @@ absl::StatusOr<NodeRow> SqliteNodeTable::Find(absl::string_view name, absl::stri
 
 absl::Status SqliteNodeTable::Put(const NodeRow& row) {
   Statement statement(connection_, "INSERT OR REPLACE INTO nodes (" SIGNET_NODE_COLUMNS
-                                   ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)");
+                                   ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, "
+                                   "?17)");
   statement.Text(row.name).Text(row.daemon).Text(row.key_id).Uint(row.seq).Text(row.boot_id);
   statement.Blob(row.machine_id_sha256).Text(row.serial).Time(row.not_after);
   statement.Uint(row.disk_generation).Blob(row.disk_sha256).Uint(row.loaded_generation).Blob(row.loaded_sha256);
-  statement.Text(row.adapter_version).Int(row.blocked ? 1 : 0).Time(row.enrolled_at).Time(row.last_request_at);
-  return statement.Run().status();
+  statement.Text(row.adapter_version).Time(row.enrolled_at).Time(row.last_request_at).Text(row.previous_boot_id);
+  return statement.Time(row.clone_suspected_at).Run().status();
 }
 
 absl::StatusOr<std::vector<NodeRow>> SqliteNodeTable::List(absl::string_view after_name, absl::string_view after_daemon,
@@ -67,17 +88,18 @@ absl::StatusOr<std::vector<NodeRow>> SqliteNodeTable::List(absl::string_view aft
 absl::StatusOr<NodeCounts> SqliteNodeTable::Count(absl::Time now) const {
   NodeCounts counts;
   {
-    // notAfter itself is still inside (RFC 5280 section 4.1.2.5). A row without a key was blocked before it ever
-    // enrolled.
+    // notAfter itself is still inside (RFC 5280 section 4.1.2.5). A row of a node that was blocked after it enrolled
+    // stays, and has no live key.
     Statement statement(connection_,
-                        "SELECT count(*), count(*) FILTER (WHERE not_after >= ?1) FROM nodes WHERE key_id <> ''");
+                        "SELECT count(*), count(*) FILTER (WHERE not_after >= ?1) FROM nodes "
+                        "WHERE name NOT IN (SELECT node FROM blocks)");
     SIGNET_RETURN_IF_ERROR(statement.Time(now).Next().status());
     counts.enrolled = statement.ReadInt();
     counts.certified = statement.ReadInt();
   }
   Statement statement(connection_,
-                      "SELECT name, not_after FROM nodes WHERE not_after >= ?1 AND key_id <> '' "
-                      "ORDER BY not_after, name LIMIT 1");
+                      "SELECT name, not_after FROM nodes WHERE not_after >= ?1 "
+                      "AND name NOT IN (SELECT node FROM blocks) ORDER BY not_after, name LIMIT 1");
   SIGNET_ASSIGN_OR_RETURN(const bool found, statement.Time(now).Next());
   if (found) {
     counts.first_lost = statement.ReadBytes();
@@ -87,38 +109,55 @@ absl::StatusOr<NodeCounts> SqliteNodeTable::Count(absl::Time now) const {
 }
 
 absl::StatusOr<IdentityRow> SqliteNodeTable::FindIdentity(absl::string_view key_id) const {
-  Statement statement(connection_,
-                      "SELECT key_id, node, daemon, spki_der, evidence, token_id, admitted_at, superseded_at "
-                      "FROM identities WHERE key_id = ?1");
+  Statement statement(connection_, "SELECT " SIGNET_IDENTITY_COLUMNS " FROM identities WHERE key_id = ?1");
   SIGNET_ASSIGN_OR_RETURN(const bool found, statement.Text(key_id).Next());
   if (!found) return NoSuch("identity key");
-  IdentityRow row;
-  row.key_id = statement.ReadBytes();
-  row.node = statement.ReadBytes();
-  row.daemon = statement.ReadBytes();
-  row.spki_der = statement.ReadBytes();
-  row.evidence = static_cast<int>(statement.ReadInt());
-  row.token_id = statement.ReadBytes();
-  row.admitted_at = statement.ReadTime();
-  row.superseded_at = statement.ReadTime();
-  return row;
+  return ReadIdentity(statement);
+}
+
+absl::StatusOr<IdentityRow> SqliteNodeTable::FindIdentityOfPod(absl::string_view pod_uid) const {
+  Statement statement(connection_, "SELECT " SIGNET_IDENTITY_COLUMNS
+                                   " FROM identities WHERE pod_uid = ?1 AND pod_uid <> '' "
+                                   "ORDER BY admitted_at DESC LIMIT 1");
+  SIGNET_ASSIGN_OR_RETURN(const bool found, statement.Text(pod_uid).Next());
+  if (!found) return NoSuch("identity key of this pod");
+  return ReadIdentity(statement);
+}
+
+absl::StatusOr<std::vector<IdentityRow>> SqliteNodeTable::ListIdentitiesOfToken(absl::string_view token_id,
+                                                                                int limit) const {
+  Statement statement(connection_, "SELECT " SIGNET_IDENTITY_COLUMNS
+                                   " FROM identities WHERE token_id = ?1 AND token_id <> '' "
+                                   "ORDER BY admitted_at LIMIT ?2");
+  statement.Text(token_id).Int(limit);
+  std::vector<IdentityRow> rows;
+  while (true) {
+    SIGNET_ASSIGN_OR_RETURN(const bool found, statement.Next());
+    if (!found) return rows;
+    rows.push_back(ReadIdentity(statement));
+  }
 }
 
 absl::Status SqliteNodeTable::InsertIdentity(const IdentityRow& row) {
-  Statement statement(connection_,
-                      "INSERT INTO identities (key_id, node, daemon, spki_der, evidence, token_id, admitted_at, "
-                      "superseded_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
+  Statement statement(connection_, "INSERT INTO identities (" SIGNET_IDENTITY_COLUMNS
+                                   ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)");
   statement.Text(row.key_id).Text(row.node).Text(row.daemon).Blob(row.spki_der).Int(row.evidence).Text(row.token_id);
-  return statement.Time(row.admitted_at).Time(row.superseded_at).Run().status();
+  statement.Text(row.pod_uid).Time(row.admitted_at).Time(row.superseded_at);
+  return statement.Int(static_cast<int64_t>(row.ended_by)).Run().status();
 }
 
-absl::StatusOr<int64_t> SqliteNodeTable::SupersedeIdentities(absl::string_view node, absl::string_view daemon,
-                                                             absl::Time when) {
+absl::StatusOr<int64_t> SqliteNodeTable::EndIdentities(absl::string_view node, absl::string_view daemon,
+                                                       absl::Time when, EndedBy by) {
   // The literal is InfiniteFuture, as in the index of the live ones.
   Statement statement(connection_,
-                      "UPDATE identities SET superseded_at = ?3 "
-                      "WHERE node = ?1 AND daemon = ?2 AND superseded_at = 9223372036854775807");
-  return statement.Text(node).Text(daemon).Time(when).Run();
+                      "UPDATE identities SET superseded_at = ?3, ended_by = ?4 "
+                      "WHERE node = ?1 AND (?2 = '' OR daemon = ?2) AND superseded_at = 9223372036854775807");
+  return statement.Text(node).Text(daemon).Time(when).Int(static_cast<int64_t>(by)).Run();
+}
+
+absl::StatusOr<int64_t> SqliteNodeTable::Forget(absl::string_view name) {
+  Statement statement(connection_, "DELETE FROM nodes WHERE name = ?1");
+  return statement.Text(name).Run();
 }
 
 absl::StatusOr<int64_t> SqliteNodeTable::CountIdentities(absl::string_view node, absl::string_view daemon,

@@ -19,8 +19,11 @@ class SqliteNodeTable final : public NodeTable {
   absl::StatusOr<NodeCounts> Count(absl::Time now) const override;
   absl::StatusOr<IdentityRow> FindIdentity(absl::string_view key_id) const override;
   absl::Status InsertIdentity(const IdentityRow& row) override;
-  absl::StatusOr<int64_t> SupersedeIdentities(absl::string_view node, absl::string_view daemon,
-                                              absl::Time when) override;
+  absl::StatusOr<int64_t> EndIdentities(absl::string_view node, absl::string_view daemon, absl::Time when,
+                                        EndedBy by) override;
+  absl::StatusOr<IdentityRow> FindIdentityOfPod(absl::string_view pod_uid) const override;
+  absl::StatusOr<std::vector<IdentityRow>> ListIdentitiesOfToken(absl::string_view token_id, int limit) const override;
+  absl::StatusOr<int64_t> Forget(absl::string_view name) override;
   absl::StatusOr<int64_t> CountIdentities(absl::string_view node, absl::string_view daemon,
                                           absl::Time since) const override;
 

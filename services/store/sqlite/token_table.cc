@@ -13,11 +13,13 @@
 // In the order of Read().
 #define SIGNET_SELECT_TOKENS                                                                          \
   "SELECT id, node, daemon, kind, spki_der, created_at, expires_at, created_by, uses, last_used_at, " \
-  "used_by_key_id, revoked FROM tokens "
+  "used_by_key_id, revoked, label FROM tokens "
 // Kinds 2 and 3 are boot and reusable (evidence::TokenKind); the others admit one key.
 #define SIGNET_TOKEN_IS_OPEN_AT(now) "revoked = 0 AND expires_at > " now " AND (kind IN (2, 3) OR uses = 0)"
 // After the token made at ?2 with the id ?3, newest first.
 #define SIGNET_TOKEN_IS_BEHIND "(created_at < ?2 OR (created_at = ?2 AND id > ?3))"
+// Of the label ?7 and the kind ?8, where they are given.
+#define SIGNET_TOKEN_MATCHES "(?7 = '' OR label = ?7) AND (?8 = 0 OR kind = ?8)"
 
 namespace signet::store::sqlite {
 namespace {
@@ -36,6 +38,7 @@ TokenRow Read(Statement& statement) {
   row.last_used_at = statement.ReadTime();
   row.used_by_key_id = statement.ReadBytes();
   row.revoked = statement.ReadInt() != 0;
+  row.label = statement.ReadBytes();
   return row;
 }
 
@@ -70,11 +73,11 @@ absl::StatusOr<Position> Decode(absl::string_view text) {
 absl::Status SqliteTokenTable::Insert(const TokenRow& row) {
   Statement statement(connection_,
                       "INSERT INTO tokens (id, node, daemon, kind, spki_der, created_at, expires_at, created_by, uses, "
-                      "last_used_at, used_by_key_id, revoked) "
-                      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)");
+                      "last_used_at, used_by_key_id, revoked, label) "
+                      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)");
   statement.Text(row.id).Text(row.node).Text(row.daemon).Int(row.kind).Blob(row.spki_der).Time(row.created_at);
   statement.Time(row.expires_at).Text(row.created_by).Int(row.uses).Time(row.last_used_at);
-  return statement.Text(row.used_by_key_id).Int(row.revoked ? 1 : 0).Run().status();
+  return statement.Text(row.used_by_key_id).Int(row.revoked ? 1 : 0).Text(row.label).Run().status();
 }
 
 absl::StatusOr<TokenRow> SqliteTokenTable::Find(absl::string_view id) const {
@@ -88,10 +91,10 @@ absl::Status SqliteTokenTable::Update(const TokenRow& row) {
   Statement statement(connection_,
                       "UPDATE tokens SET node = ?1, daemon = ?2, kind = ?3, spki_der = ?4, created_at = ?5, "
                       "expires_at = ?6, created_by = ?7, uses = ?8, last_used_at = ?9, used_by_key_id = ?10, "
-                      "revoked = ?11 WHERE id = ?12");
+                      "revoked = ?11, label = ?12 WHERE id = ?13");
   statement.Text(row.node).Text(row.daemon).Int(row.kind).Blob(row.spki_der).Time(row.created_at);
   statement.Time(row.expires_at).Text(row.created_by).Int(row.uses).Time(row.last_used_at).Text(row.used_by_key_id);
-  SIGNET_ASSIGN_OR_RETURN(const int64_t changed, statement.Int(row.revoked ? 1 : 0).Text(row.id).Run());
+  SIGNET_ASSIGN_OR_RETURN(const int64_t changed, statement.Int(row.revoked ? 1 : 0).Text(row.label).Text(row.id).Run());
   return changed == 1 ? absl::OkStatus() : NoSuch("token");
 }
 
@@ -104,16 +107,17 @@ absl::StatusOr<TokenPage> SqliteTokenTable::List(const TokenQuery& query) const 
     if (!query.node.empty() && after.node != query.node) return ForeignPageToken();
   }
   Statement statement(
-      connection_,
-      query.node.empty() ? SIGNET_SELECT_TOKENS
-          "WHERE node >= ?1 AND (node > ?1 OR " SIGNET_TOKEN_IS_BEHIND
-          ") AND (?4 = 0 OR (" SIGNET_TOKEN_IS_OPEN_AT("?5") ")) ORDER BY node, created_at DESC, id LIMIT ?6"
-                         : SIGNET_SELECT_TOKENS
-          "WHERE node = ?1 AND " SIGNET_TOKEN_IS_BEHIND
-          " AND (?4 = 0 OR (" SIGNET_TOKEN_IS_OPEN_AT("?5") ")) ORDER BY created_at DESC, id LIMIT ?6");
+      connection_, query.node.empty() ? SIGNET_SELECT_TOKENS
+                       "WHERE node >= ?1 AND (node > ?1 OR " SIGNET_TOKEN_IS_BEHIND
+                       ") AND (?4 = 0 OR (" SIGNET_TOKEN_IS_OPEN_AT("?5") ")) AND " SIGNET_TOKEN_MATCHES
+                                                                          " ORDER BY node, created_at DESC, id LIMIT ?6"
+                                      : SIGNET_SELECT_TOKENS
+                       "WHERE node = ?1 AND " SIGNET_TOKEN_IS_BEHIND
+                       " AND (?4 = 0 OR (" SIGNET_TOKEN_IS_OPEN_AT("?5") ")) AND " SIGNET_TOKEN_MATCHES
+                                                                         " ORDER BY created_at DESC, id LIMIT ?6");
   statement.Text(after.node).Int(after.created_at).Text(after.id).Int(query.open_only ? 1 : 0).Time(query.now);
   // One row more than asked for tells whether there is another page.
-  statement.Int(static_cast<int64_t>(limit) + 1);
+  statement.Int(static_cast<int64_t>(limit) + 1).Text(query.label).Int(query.kind);
   TokenPage page;
   while (true) {
     SIGNET_ASSIGN_OR_RETURN(const bool found, statement.Next());
@@ -134,6 +138,13 @@ absl::StatusOr<int64_t> SqliteTokenTable::CountOpen(absl::Time now) const {
 absl::StatusOr<int64_t> SqliteTokenTable::RevokeOfNode(absl::string_view node, absl::Time now) {
   Statement statement(connection_, "UPDATE tokens SET revoked = 1 WHERE node = ?2 AND " SIGNET_TOKEN_IS_OPEN_AT("?1"));
   return statement.Time(now).Text(node).Run();
+}
+
+absl::StatusOr<int64_t> SqliteTokenTable::RevokeOfLabel(absl::string_view label, absl::Time now) {
+  Statement statement(connection_,
+                      "UPDATE tokens SET revoked = 1 WHERE label = ?2 AND label <> '' "
+                      "AND " SIGNET_TOKEN_IS_OPEN_AT("?1"));
+  return statement.Time(now).Text(label).Run();
 }
 
 }  // namespace signet::store::sqlite

@@ -16,6 +16,7 @@ class SqliteTokenTable final : public TokenTable {
   absl::StatusOr<TokenPage> List(const TokenQuery& query) const override;
   absl::StatusOr<int64_t> CountOpen(absl::Time now) const override;
   absl::StatusOr<int64_t> RevokeOfNode(absl::string_view node, absl::Time now) override;
+  absl::StatusOr<int64_t> RevokeOfLabel(absl::string_view label, absl::Time now) override;
 
  private:
   Connection& connection_;
