@@ -6,8 +6,11 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
+#include <ctime>
 #include <initializer_list>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -81,20 +84,72 @@ absl::Status LintExtensions(const X509* certificate, std::initializer_list<std::
                  "there is an extension that no profile has");
 }
 
-// Exactly the names of the profile: a dNSName for Slurm's, a URI (and the listener's dNSNames) for Signet's own.
-absl::Status LintNames(const Profile& profile, const x509::Certificate& certificate) {
-  const std::string common_name = certificate.common_name();
-  const std::vector<std::string> dns_names = certificate.dns_names();
-  const std::vector<std::string> uris = certificate.uris();
-  SIGNET_RETURN_IF_ERROR(
-      Require(!common_name.empty() && X509_NAME_entry_count(X509_get_subject_name(certificate.x509())) == 1,
-              "the subject must be one common name"));
+absl::string_view View(const ASN1_STRING* string) {
+  if (string == nullptr) return "";
+  return {reinterpret_cast<const char*>(ASN1_STRING_get0_data(string)),
+          static_cast<std::size_t>(ASN1_STRING_length(string))};
+}
+
+absl::string_view NameDer(const X509_NAME* name) {
+  const unsigned char* bytes = nullptr;
+  std::size_t size = 0;
+  if (X509_NAME_get0_der(name, &bytes, &size) != 1) return "";
+  return {reinterpret_cast<const char*>(bytes), size};
+}
+
+bool SameTime(const ASN1_TIME* time, absl::Time expected) {
+  std::tm fields{};
+  return ASN1_TIME_to_tm(time, &fields) == 1 && absl::FromTM(fields, absl::UTCTimeZone()) == expected;
+}
+
+// The subjectAltNames as OpenSSL reads them.
+absl::Status ReadAltNames(const X509* certificate, std::vector<std::string>* dns_names,
+                          std::vector<std::string>* uris) {
   const std::unique_ptr<GENERAL_NAMES, decltype(&GENERAL_NAMES_free)> names(
-      static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate.x509(), NID_subject_alt_name, nullptr, nullptr)),
+      static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)),
       &GENERAL_NAMES_free);
-  SIGNET_RETURN_IF_ERROR(
-      Require(names != nullptr && sk_GENERAL_NAME_num(names.get()) == static_cast<int>(dns_names.size() + uris.size()),
-              "the subjectAltName has a name that is neither a dNSName nor a URI"));
+  for (int i = 0; names != nullptr && i < sk_GENERAL_NAME_num(names.get()); ++i) {
+    const GENERAL_NAME* name = sk_GENERAL_NAME_value(names.get(), i);
+    if (name->type != GEN_DNS && name->type != GEN_URI) {
+      return Broken("the subjectAltName has a name that is neither a dNSName nor a URI");
+    }
+    (name->type == GEN_DNS ? dns_names : uris)->emplace_back(View(name->d.ia5));
+  }
+  return absl::OkStatus();
+}
+
+// OpenSSL and x509/ read the same out of these bytes, so that the rules below may ask either.
+absl::Status LintReadings(X509* bytes, const x509::Certificate& certificate) {
+  std::vector<std::string> dns_names;
+  std::vector<std::string> uris;
+  SIGNET_RETURN_IF_ERROR(ReadAltNames(bytes, &dns_names, &uris));
+  const std::unique_ptr<EXTENDED_KEY_USAGE, decltype(&EXTENDED_KEY_USAGE_free)> usages(
+      static_cast<EXTENDED_KEY_USAGE*>(X509_get_ext_d2i(bytes, NID_ext_key_usage, nullptr, nullptr)),
+      &EXTENDED_KEY_USAGE_free);
+  const std::vector<std::string>& read = certificate.extended_key_usages();
+  bool same_usages = (usages == nullptr ? 0 : sk_ASN1_OBJECT_num(usages.get())) == static_cast<int>(read.size());
+  for (std::size_t i = 0; same_usages && i < read.size(); ++i) {
+    char text[80] = "";
+    OBJ_obj2txt(text, sizeof(text), sk_ASN1_OBJECT_value(usages.get(), static_cast<int>(i)), 1);
+    same_usages = read[i] == text;
+  }
+  return Require(same_usages && dns_names == certificate.dns_names() && uris == certificate.uris() &&
+                     NameDer(X509_get_subject_name(bytes)) == certificate.subject_der() &&
+                     NameDer(X509_get_issuer_name(bytes)) == certificate.issuer_der() &&
+                     SameTime(X509_get0_notBefore(bytes), certificate.not_before()) &&
+                     SameTime(X509_get0_notAfter(bytes), certificate.not_after()) &&
+                     View(X509_get0_subject_key_id(bytes)) == certificate.subject_key_id() &&
+                     View(X509_get0_authority_key_id(bytes)) == certificate.authority_key_id(),
+                 "OpenSSL reads other names, times, uses or key identifiers in it");
+}
+
+// Exactly the names of the profile: a dNSName for Slurm's, a URI (and the listener's dNSNames) for Signet's own.
+absl::Status LintNames(const Profile& profile, const X509* bytes, const x509::Certificate& certificate) {
+  const std::string common_name = certificate.common_name();
+  const std::vector<std::string>& dns_names = certificate.dns_names();
+  const std::vector<std::string>& uris = certificate.uris();
+  SIGNET_RETURN_IF_ERROR(Require(!common_name.empty() && X509_NAME_entry_count(X509_get_subject_name(bytes)) == 1,
+                                 "the subject must be one common name"));
   if (profile.name == "control") {
     SIGNET_RETURN_IF_ERROR(Require(uris.size() == 1 && absl::StartsWith(uris[0], "signet://"),
                                    "a control certificate has exactly one signet:// URI"));
@@ -138,7 +193,10 @@ absl::Status LintLeafValidity(const Profile& profile, const x509::Certificate& c
 }  // namespace
 
 absl::Status LintLeaf(const Profile& profile, const x509::Certificate& certificate, const x509::Certificate& issuer) {
-  const X509* bytes = certificate.x509();
+  const std::shared_ptr<X509> second_opinion = certificate.ParseWithOpenssl();
+  SIGNET_RETURN_IF_ERROR(Require(second_opinion != nullptr, "OpenSSL does not read it"));
+  X509* const bytes = second_opinion.get();
+  SIGNET_RETURN_IF_ERROR(LintReadings(bytes, certificate));
   SIGNET_RETURN_IF_ERROR(Require(X509_get_version(bytes) == X509_VERSION_3, "it is not X.509 version 3"));
   SIGNET_RETURN_IF_ERROR(LintSerial(bytes));
   SIGNET_RETURN_IF_ERROR(LintSignatureAlgorithm(bytes, issuer.public_key()));
@@ -151,25 +209,28 @@ absl::Status LintLeaf(const Profile& profile, const x509::Certificate& certifica
                                                 {NID_subject_key_identifier, false},
                                                 {NID_authority_key_identifier, false}}));
   SIGNET_RETURN_IF_ERROR(LintConstraints(bytes, false));
-  SIGNET_RETURN_IF_ERROR(Require(X509_get_key_usage(certificate.x509()) == KU_DIGITAL_SIGNATURE,
+  SIGNET_RETURN_IF_ERROR(Require(X509_get_key_usage(second_opinion.get()) == KU_DIGITAL_SIGNATURE,
                                  "the keyUsage must be digitalSignature alone"));
   SIGNET_RETURN_IF_ERROR(
       Require(certificate.extended_key_usages() == std::vector<std::string>({kServerAuthOid, kClientAuthOid}),
               "the extendedKeyUsage must be serverAuth and clientAuth"));
-  SIGNET_RETURN_IF_ERROR(LintNames(profile, certificate));
+  SIGNET_RETURN_IF_ERROR(LintNames(profile, bytes, certificate));
   SIGNET_RETURN_IF_ERROR(LintLeafKey(profile, certificate, issuer));
   return LintLeafValidity(profile, certificate, issuer);
 }
 
 absl::Status LintRoot(const x509::Certificate& certificate) {
-  const X509* bytes = certificate.x509();
+  const std::shared_ptr<X509> second_opinion = certificate.ParseWithOpenssl();
+  SIGNET_RETURN_IF_ERROR(Require(second_opinion != nullptr, "OpenSSL does not read it"));
+  X509* const bytes = second_opinion.get();
+  SIGNET_RETURN_IF_ERROR(LintReadings(bytes, certificate));
   SIGNET_RETURN_IF_ERROR(Require(X509_get_version(bytes) == X509_VERSION_3, "it is not X.509 version 3"));
   SIGNET_RETURN_IF_ERROR(LintSerial(bytes));
   SIGNET_RETURN_IF_ERROR(LintSignatureAlgorithm(bytes, certificate.public_key()));
   SIGNET_RETURN_IF_ERROR(LintExtensions(
       bytes, {{NID_basic_constraints, true}, {NID_key_usage, true}, {NID_subject_key_identifier, false}}));
   SIGNET_RETURN_IF_ERROR(LintConstraints(bytes, true));
-  SIGNET_RETURN_IF_ERROR(Require(X509_get_key_usage(certificate.x509()) == (KU_KEY_CERT_SIGN | KU_CRL_SIGN),
+  SIGNET_RETURN_IF_ERROR(Require(X509_get_key_usage(second_opinion.get()) == (KU_KEY_CERT_SIGN | KU_CRL_SIGN),
                                  "the keyUsage must be keyCertSign and cRLSign"));
   SIGNET_RETURN_IF_ERROR(Require(certificate.subject_key_id() == x509::KeyIdentifier(certificate.public_key()),
                                  "the subjectKeyIdentifier is not the key's"));

@@ -16,7 +16,9 @@ struct x509_st;
 
 namespace signet::x509 {
 
-// A parsed certificate. Immutable, cheap to copy.
+struct CertificateFields;
+
+// A parsed certificate. Immutable, cheap to copy, thread-safe.
 class Certificate {
  public:
   // INVALID_ARGUMENT / MALFORMED on bytes that are not exactly one certificate.
@@ -28,44 +30,51 @@ class Certificate {
   const std::string& der() const { return der_; }
   std::string pem() const;
   // The exact TBSCertificate bytes.
-  std::string tbs_der() const;
+  const std::string& tbs_der() const;
   // Lower-case hex without leading zero bytes.
   std::string serial() const;
   // RFC 4514 text, for people.
   std::string subject() const;
   std::string issuer() const;
-  std::string subject_der() const;
-  std::string issuer_der() const;
+  const std::string& subject_der() const;
+  const std::string& issuer_der() const;
   // The one common name; empty when there is none or more than one.
   std::string common_name() const;
   absl::Time not_before() const;
   absl::Time not_after() const;
   const PublicKey& public_key() const { return public_key_; }
-  std::vector<std::string> dns_names() const;
-  std::vector<std::string> uris() const;
+  const std::vector<std::string>& dns_names() const;
+  const std::vector<std::string>& uris() const;
   // Raw bytes; empty when absent.
-  std::string subject_key_id() const;
-  std::string authority_key_id() const;
+  const std::string& subject_key_id() const;
+  const std::string& authority_key_id() const;
   bool is_ca() const;
   // From RFC 5280 section 4.2.1.3 and 4.2.1.12.
   bool allows_digital_signature() const;
   bool allows_certificate_signing() const;
   // Dotted OIDs of extendedKeyUsage; empty when the extension is absent.
-  std::vector<std::string> extended_key_usages() const;
+  const std::vector<std::string>& extended_key_usages() const;
   bool self_signed() const;
-  // OK when `issuer`'s key signed this and the names match.
+  // OK when `issuer`'s key signed this, by an algorithm of x509::SignatureAlgorithm, and the names match.
   absl::Status VerifySignedBy(const Certificate& issuer) const;
-  x509_st* x509() const { return x509_.get(); }
+  // Everything that was read.
+  const CertificateFields& fields() const { return *fields_; }
+  // The same bytes as OpenSSL reads them, for whom wants a second opinion: parsed anew at each call, which is slow.
+  // Null when OpenSSL refuses them.
+  std::shared_ptr<x509_st> ParseWithOpenssl() const;
 
  private:
-  explicit Certificate(PublicKey public_key) : public_key_(std::move(public_key)) {}
-  std::shared_ptr<x509_st> x509_;
+  Certificate(PublicKey public_key, std::string der, std::shared_ptr<const CertificateFields> fields)
+      : der_(std::move(der)), public_key_(std::move(public_key)), fields_(std::move(fields)) {}
   std::string der_;
   PublicKey public_key_;
+  std::shared_ptr<const CertificateFields> fields_;
 };
 
 // Verifies `leaf` up to one of `anchors` (RFC 5280 section 6) for TLS in both directions, with `intermediates` at hand,
-// at `now`. FAILED_PRECONDITION names what is wrong ("expired on …", "no anchor for issuer …").
+// at `now`. Every CA certificate among `anchors` is one, self-signed or not, as s2n has it. At most 7 intermediates; no
+// key under 112 bits; an extension that must not be passed over refuses, name constraints among them, since nothing
+// here reads those. FAILED_PRECONDITION names what is wrong ("expired on …", "no anchor for issuer …").
 absl::Status VerifyChain(const Certificate& leaf, const std::vector<Certificate>& intermediates,
                          const std::vector<Certificate>& anchors, absl::Time now);
 

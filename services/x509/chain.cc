@@ -1,103 +1,145 @@
 // VerifyChain: what certificate.h promises about chains.
-#include <openssl/x509.h>
-#include <openssl/x509_vfy.h>
-#include <openssl/x509v3.h>
-
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
 #include "services/base/reason.h"
 #include "services/base/status_macros.h"
 #include "services/x509/certificate.h"
-#include "services/x509/name.h"
-#include "services/x509/openssl.h"
+#include "services/x509/certificate_fields.h"
 
 namespace signet::x509 {
 namespace {
 
-constexpr int kMaxDepth = 7;       // s2n's own limit
-constexpr int kSecurityLevel = 2;  // 112 bits: no SHA-1 signature, no RSA under 2048, as s2n
+constexpr std::size_t kMaxIntermediates = 7;  // s2n's own limit
+// Crafted certificates that all bear one name make paths without number.
+constexpr int kMaxSignatures = 64;
+constexpr int kLeastRsaBits = 2048;  // 112 bits
 constexpr char kTimeFormat[] = "%Y-%m-%d %H:%M:%S UTC";
+constexpr char kServerAuthOid[] = "1.3.6.1.5.5.7.3.1";
+constexpr char kClientAuthOid[] = "1.3.6.1.5.5.7.3.2";
+constexpr char kAnyUsageOid[] = "2.5.29.37.0";
 
 absl::Status Refused(absl::string_view problem) {
   return base::Refusal(absl::StatusCode::kFailedPrecondition, base::kConfiguration,
                        absl::StrCat("certificate chain: ", problem));
 }
 
-std::string TimeText(const ASN1_TIME* time) {
-  std::tm fields{};
-  if (ASN1_TIME_to_tm(time, &fields) != 1) return "an unreadable time";
-  return absl::FormatTime(kTimeFormat, absl::FromTM(fields, absl::UTCTimeZone()), absl::UTCTimeZone());
+std::string TimeText(absl::Time time) { return absl::FormatTime(kTimeFormat, time, absl::UTCTimeZone()); }
+
+bool Allows(const Certificate& certificate, absl::string_view usage) {
+  const std::vector<std::string>& usages = certificate.extended_key_usages();
+  return usages.empty() || std::any_of(usages.begin(), usages.end(),
+                                       [usage](const std::string& one) { return one == usage || one == kAnyUsageOid; });
 }
 
-std::string NameText(const X509_NAME* name) {
-  const unsigned char* bytes = nullptr;
-  std::size_t size = 0;
-  if (X509_NAME_get0_der(name, &bytes, &size) != 1) return "(unreadable name)";
-  return NameTextFromDer(absl::string_view(reinterpret_cast<const char*>(bytes), size));
-}
-
-absl::Status Explain(X509_STORE_CTX* context) {
-  const int error = X509_STORE_CTX_get_error(context);
-  const X509* at = X509_STORE_CTX_get_current_cert(context);
-  if (at == nullptr) return Refused(X509_verify_cert_error_string(error));
-  const std::string subject = NameText(X509_get_subject_name(at));
-  switch (error) {
-    case X509_V_ERR_CERT_HAS_EXPIRED:
-      return Refused(absl::StrCat(subject, " expired on ", TimeText(X509_get0_notAfter(at))));
-    case X509_V_ERR_CERT_NOT_YET_VALID:
-      return Refused(absl::StrCat(subject, " is not yet valid until ", TimeText(X509_get0_notBefore(at))));
-    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
-    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
-    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
-    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
-      return Refused(absl::StrCat("no anchor for issuer ", NameText(X509_get_issuer_name(at))));
-    default:
-      return Refused(absl::StrCat(subject, ": ", X509_verify_cert_error_string(error)));
+// What every certificate of a path must be, whatever its place.
+absl::Status CheckAnywhere(const Certificate& certificate, absl::Time now) {
+  const auto refused = [&certificate](absl::string_view problem) {
+    return Refused(absl::StrCat(certificate.subject(), problem));
+  };
+  if (now < certificate.not_before()) {
+    return refused(absl::StrCat(" is not yet valid until ", TimeText(certificate.not_before())));
   }
+  if (now > certificate.not_after()) {
+    return refused(absl::StrCat(" expired on ", TimeText(certificate.not_after())));
+  }
+  if (const std::string& oid = certificate.fields().unknown_critical; !oid.empty()) {
+    return refused(absl::StrCat(": extension ", oid, " must not be passed over, and nothing here reads it"));
+  }
+  const KeyType type = certificate.public_key().type();
+  if ((type == KeyType::kRsa || type == KeyType::kRsaPss) && certificate.public_key().bits() < kLeastRsaBits) {
+    return refused(absl::StrCat(": its RSA key of ", certificate.public_key().bits(), " bits is too weak"));
+  }
+  if (!Allows(certificate, kServerAuthOid) || !Allows(certificate, kClientAuthOid)) {
+    return refused(": its purpose (extendedKeyUsage) is not TLS in both directions");
+  }
+  return absl::OkStatus();
 }
 
-absl::Status VerifyFor(int purpose, X509* leaf, STACK_OF(X509) * intermediates, X509_STORE* store, bool partial_chain,
-                       absl::Time now) {
-  const OpensslPtr<X509_STORE_CTX, X509_STORE_CTX_free> context(X509_STORE_CTX_new());
-  if (context == nullptr || X509_STORE_CTX_init(context.get(), store, leaf, intermediates) != 1 ||
-      X509_STORE_CTX_set_purpose(context.get(), purpose) != 1) {
-    return Refused("out of memory");
+// RFC 5280 section 6.1.4: what an issuer must be, with `below` CA certificates between it and the leaf.
+absl::Status CheckIssuer(const Certificate& issuer, std::size_t below, absl::Time now) {
+  SIGNET_RETURN_IF_ERROR(CheckAnywhere(issuer, now));
+  if (!issuer.allows_certificate_signing()) {
+    return Refused(absl::StrCat(issuer.subject(), " is no authority (basicConstraints, keyCertSign)"));
   }
-  X509_VERIFY_PARAM* parameters = X509_STORE_CTX_get0_param(context.get());
-  X509_VERIFY_PARAM_set_time(parameters, absl::ToTimeT(now));
-  X509_VERIFY_PARAM_set_depth(parameters, kMaxDepth);
-  X509_VERIFY_PARAM_set_auth_level(parameters, kSecurityLevel);
-  if (partial_chain) X509_VERIFY_PARAM_set_flags(parameters, X509_V_FLAG_PARTIAL_CHAIN);
-  if (X509_verify_cert(context.get()) == 1) return absl::OkStatus();
-  return Explain(context.get());
+  const auto& most = issuer.fields().path_length;
+  if (most.has_value() && static_cast<int64_t>(below) > *most) {
+    return Refused(absl::StrCat(issuer.subject(), " allows ", *most, " authorities below it, and there are ", below));
+  }
+  return absl::OkStatus();
 }
+
+// By name, and by key identifier where both have one, as OpenSSL and s2n compare them.
+bool MayHaveIssued(const Certificate& issuer, const Certificate& certificate) {
+  if (certificate.issuer_der() != issuer.subject_der()) return false;
+  return certificate.authority_key_id().empty() || issuer.subject_key_id().empty() ||
+         certificate.authority_key_id() == issuer.subject_key_id();
+}
+
+// Looks for a path upwards, depth first, and keeps the most telling reason why there is none.
+class PathSearch {
+ public:
+  PathSearch(const std::vector<Certificate>& intermediates, const std::vector<Certificate>& anchors, absl::Time now)
+      : intermediates_(intermediates), anchors_(anchors), now_(now), used_(intermediates.size(), false) {}
+
+  absl::Status From(const Certificate& leaf) {
+    reason_ = Refused(absl::StrCat("no anchor for issuer ", leaf.issuer()));
+    return Climb(leaf, 0) ? absl::OkStatus() : reason_;
+  }
+
+ private:
+  // True when `certificate`, which stands above the leaf and `below` CA certificates, leads to an anchor.
+  bool Climb(const Certificate& certificate, std::size_t below) {
+    for (const Certificate& anchor : anchors_) {
+      // A leaf in the bundle is no anchor.
+      if (anchor.is_ca() && MayHaveIssued(anchor, certificate) && Holds(anchor, certificate, below)) return true;
+    }
+    if (below == kMaxIntermediates) return false;
+    for (std::size_t i = 0; i < intermediates_.size(); ++i) {
+      const Certificate& issuer = intermediates_[i];
+      if (used_[i] || !MayHaveIssued(issuer, certificate) || !Holds(issuer, certificate, below)) continue;
+      used_[i] = true;
+      // A way that leads on tells more than the certificate it began with; a fault found on it more than its end.
+      if (!found_fault_) reason_ = Refused(absl::StrCat("no anchor for issuer ", issuer.issuer()));
+      if (Climb(issuer, below + 1)) return true;
+      used_[i] = false;
+    }
+    return false;
+  }
+
+  bool Holds(const Certificate& issuer, const Certificate& certificate, std::size_t below) {
+    absl::Status status = CheckIssuer(issuer, below, now_);
+    if (status.ok()) {
+      if (++signatures_ > kMaxSignatures) {
+        status = Refused("too many certificates bear one name");
+      } else {
+        status = certificate.VerifySignedBy(issuer);
+      }
+    }
+    if (status.ok()) return true;
+    reason_ = std::move(status);
+    found_fault_ = true;
+    return false;
+  }
+
+  const std::vector<Certificate>& intermediates_;
+  const std::vector<Certificate>& anchors_;
+  const absl::Time now_;
+  std::vector<bool> used_;
+  int signatures_ = 0;
+  bool found_fault_ = false;
+  absl::Status reason_;
+};
 
 }  // namespace
 
 absl::Status VerifyChain(const Certificate& leaf, const std::vector<Certificate>& intermediates,
                          const std::vector<Certificate>& anchors, absl::Time now) {
-  const OpensslErrorScope errors;
-  const OpensslPtr<X509_STORE, X509_STORE_free> store(X509_STORE_new());
-  // Borrowed certificates: only the stack itself is freed.
-  const auto free_stack = [](STACK_OF(X509) * stack) { sk_X509_free(stack); };
-  const std::unique_ptr<STACK_OF(X509), decltype(free_stack)> untrusted(sk_X509_new_null(), free_stack);
-  if (store == nullptr || untrusted == nullptr) return Refused("out of memory");
-  // A CA below a root is an anchor of its own only when the bundle holds it, as s2n has it. A leaf never is.
-  bool partial_chain = false;
-  for (const Certificate& anchor : anchors) {
-    if (!anchor.is_ca()) continue;
-    if (X509_STORE_add_cert(store.get(), anchor.x509()) != 1) return Refused("out of memory");
-    partial_chain = partial_chain || !anchor.self_signed();
-  }
-  for (const Certificate& intermediate : intermediates) {
-    if (sk_X509_push(untrusted.get(), intermediate.x509()) == 0) return Refused("out of memory");
-  }
-  for (const int purpose : {X509_PURPOSE_SSL_SERVER, X509_PURPOSE_SSL_CLIENT}) {
-    SIGNET_RETURN_IF_ERROR(VerifyFor(purpose, leaf.x509(), untrusted.get(), store.get(), partial_chain, now));
-  }
-  return absl::OkStatus();
+  SIGNET_RETURN_IF_ERROR(CheckAnywhere(leaf, now));
+  SIGNET_RETURN_IF_ERROR(PathSearch(intermediates, anchors, now).From(leaf));
+  // TLS 1.3 and ECDHE sign with the leaf's key.
+  if (leaf.allows_digital_signature()) return absl::OkStatus();
+  return Refused(absl::StrCat(leaf.subject(), ": its purpose (keyUsage) is not to sign handshakes"));
 }
 
 }  // namespace signet::x509

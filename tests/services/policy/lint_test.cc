@@ -37,7 +37,7 @@ class LintLeafTest : public ::testing::Test {
   // What LintLeaf says of a good certificate after `change` and a new signature.
   std::string FaultAfter(const std::function<void(X509*)>& change, const EVP_MD* digest = EVP_sha256()) {
     const x509::Certificate good = SignTemplate(Good(), root_.key);
-    X509* copy = X509_dup(good.x509());
+    X509* copy = X509_dup(good.ParseWithOpenssl().get());
     change(copy);
     X509_sign(copy, root_.key.evp(), digest);
     unsigned char* der = nullptr;
