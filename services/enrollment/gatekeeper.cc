@@ -1,24 +1,28 @@
 #include "services/enrollment/gatekeeper.h"
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "services/base/reason.h"
 #include "services/base/status_macros.h"
 #include "services/enrollment/ledger_rules.h"
+#include "services/enrollment/rule_words.h"
 #include "services/names/node_name.h"
 
 namespace signet::enrollment {
 namespace {
 
-absl::Status Denied(absl::string_view reason, absl::string_view message, absl::string_view next = "") {
-  return base::Refusal(absl::StatusCode::kPermissionDenied, reason, message, next);
-}
-
 // What the ledger keeps of a statement that was admitted.
-void TakeReport(const evidence::Statement& statement, absl::Time now, store::NodeRow& node) {
+void TakeReport(const evidence::Statement& statement, const Admission& admission, absl::Time now,
+                store::NodeRow& node) {
   node.key_id = statement.key_id;
   node.seq = statement.seq;
-  node.boot_id = statement.boot_id;
+  if (statement.boot_id != node.boot_id) {
+    node.previous_boot_id = node.boot_id;
+    node.boot_id = statement.boot_id;
+  }
   if (!statement.machine_id_sha256.empty()) node.machine_id_sha256 = statement.machine_id_sha256;
+  if (admission.clone_suspected()) node.clone_suspected_at = now;
   node.disk_generation = statement.bundle_on_disk.generation;
   node.disk_sha256 = statement.bundle_on_disk.sha256;
   // Only two renewals by one process tell what it has loaded: a claim without that is no news.
@@ -30,27 +34,28 @@ void TakeReport(const evidence::Statement& statement, absl::Time now, store::Nod
   node.last_request_at = now;
 }
 
-absl::StatusOr<int> AdmitIdentity(store::Tables& tables, const evidence::Statement& statement, store::TokenRow token,
-                                  absl::Time now) {
-  SIGNET_ASSIGN_OR_RETURN(const int64_t superseded, tables.nodes().EndIdentities(statement.node, statement.daemon, now,
+absl::StatusOr<int> AdmitIdentity(store::Tables& tables, const store::IdentityRow& identity,
+                                  std::optional<store::TokenRow> token, absl::Time now) {
+  SIGNET_ASSIGN_OR_RETURN(const int64_t superseded, tables.nodes().EndIdentities(identity.node, identity.daemon, now,
                                                                                  store::EndedBy::kEnrolment));
-  store::IdentityRow identity;
-  identity.key_id = statement.key_id;
-  identity.node = statement.node;
-  identity.daemon = statement.daemon;
-  identity.spki_der = statement.identity_spki_der;
-  identity.evidence = token.kind;
-  identity.token_id = token.id;
-  identity.admitted_at = now;
   SIGNET_RETURN_IF_ERROR(tables.nodes().InsertIdentity(identity));
-  token.uses += 1;
-  token.last_used_at = now;
-  token.used_by_key_id = statement.key_id;
-  SIGNET_RETURN_IF_ERROR(tables.tokens().Update(token));
+  // The key came, by whatever way: an approval of it is done.
+  SIGNET_RETURN_IF_ERROR(tables.approvals().Delete(identity.key_id).status());
+  if (token.has_value()) {
+    token->uses += 1;
+    token->last_used_at = now;
+    token->used_by_key_id = identity.key_id;
+    SIGNET_RETURN_IF_ERROR(tables.tokens().Update(*token));
+  }
   return static_cast<int>(superseded);
 }
 
 }  // namespace
+
+absl::Status Claim::ReviewPod(PodReviewer& pods) {
+  SIGNET_ASSIGN_OR_RETURN(pod_, pods.Review(statement().kubernetes_token));
+  return absl::OkStatus();
+}
 
 absl::StatusOr<Claim> Gatekeeper::Examine(absl::string_view signed_statement, absl::string_view expected_node,
                                           const std::optional<std::string>& csr_spki_sha256) const {
@@ -79,26 +84,35 @@ absl::StatusOr<Claim> Gatekeeper::Examine(absl::string_view signed_statement, ab
   return Claim(std::move(parsed));
 }
 
-absl::StatusOr<Admission> Gatekeeper::Judge(const store::Tables& tables, const Claim& claim) const {
-  SIGNET_ASSIGN_OR_RETURN(Verdict verdict, JudgeByLedger(tables, claim.signed_statement(), clock_.Now()));
-  return std::move(verdict.admission);
+Judgment Gatekeeper::Judge(const store::Tables& tables, const Claim& claim) const {
+  LedgerJudgment judged = JudgeByLedger(tables, claim, clock_.Now());
+  Judgment judgment;
+  judgment.proven_key = std::move(judged.proven_key);
+  judgment.wants_pod = judged.wants_pod;
+  if (judged.verdict.ok()) {
+    judgment.admission = std::move(judged.verdict->admission);
+  } else {
+    judgment.admission = judged.verdict.status();
+  }
+  return judgment;
 }
 
 absl::StatusOr<Admission> Gatekeeper::Admit(store::Tables& tables, const Claim& claim) const {
   const evidence::Statement& statement = claim.statement();
   const absl::Time now = clock_.Now();
-  SIGNET_ASSIGN_OR_RETURN(Verdict verdict, JudgeByLedger(tables, claim.signed_statement(), now));
+  SIGNET_ASSIGN_OR_RETURN(Verdict verdict, JudgeByLedger(tables, claim, now).verdict);
   if (verdict.admission.repeat) return std::move(verdict.admission);
   store::NodeRow node = verdict.node.value_or(store::NodeRow{});
-  if (verdict.token.has_value()) {
-    SIGNET_ASSIGN_OR_RETURN(verdict.admission.superseded, AdmitIdentity(tables, statement, *verdict.token, now));
-    // A new key has a new history: what the old one's daemon had loaded went with it.
+  if (verdict.identity.has_value()) {
+    SIGNET_ASSIGN_OR_RETURN(verdict.admission.superseded,
+                            AdmitIdentity(tables, *verdict.identity, std::move(verdict.token), now));
+    // A new key has a new history: what the old one's daemon had loaded went with it, and so did signs of a clone.
     node = store::NodeRow{};
     node.name = statement.node;
     node.daemon = statement.daemon;
     node.enrolled_at = now;
   }
-  TakeReport(statement, now, node);
+  TakeReport(statement, verdict.admission, now, node);
   SIGNET_RETURN_IF_ERROR(tables.nodes().Put(node));
   return std::move(verdict.admission);
 }

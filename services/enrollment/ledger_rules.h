@@ -3,11 +3,11 @@
 #define SIGNET_SERVICES_ENROLLMENT_LEDGER_RULES_H_
 
 #include <optional>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "services/enrollment/gatekeeper.h"
-#include "services/evidence/statement.h"
 #include "services/store/store.h"
 
 namespace signet::enrollment {
@@ -19,13 +19,20 @@ inline constexpr int kMostNewKeysPerHour = 6;
 struct Verdict {
   Admission admission;
   std::optional<store::NodeRow> node;
-  std::optional<store::TokenRow> token;  // set when the token admits a new identity key
+  std::optional<store::IdentityRow> identity;  // set when it is new: the row to insert
+  std::optional<store::TokenRow> token;        // that admits it
+};
+
+// As Judgment, of a Verdict.
+struct LedgerJudgment {
+  absl::StatusOr<Verdict> verdict;
+  std::string proven_key;
+  bool wants_pod = false;
 };
 
 // Changes nothing. The statement's own signatures, times and bindings were checked by Gatekeeper::Examine; the token's
 // signature is checked here, against the ledger's public key.
-absl::StatusOr<Verdict> JudgeByLedger(const store::Tables& tables, const evidence::SignedStatement& signed_statement,
-                                      absl::Time now);
+LedgerJudgment JudgeByLedger(const store::Tables& tables, const Claim& claim, absl::Time now);
 
 }  // namespace signet::enrollment
 

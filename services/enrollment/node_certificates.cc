@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "services/base/reason.h"
 #include "services/base/status_macros.h"
+#include "services/enrollment/evidence_kind.h"
 #include "services/x509/certificate_request.h"
 
 namespace signet::enrollment {
@@ -19,7 +20,8 @@ issuance::Approval ApprovalFor(const Claim& claim, const policy::Profile& profil
           statement.daemon,       statement.key_id,      statement.seq};
 }
 
-audit::Event SignedEvent(const audit::Origin& origin, const Admission& admission, const store::CertificateRow& row) {
+audit::Event SignedEvent(const audit::Origin& origin, const Claim& claim, const Admission& admission,
+                         const store::CertificateRow& row) {
   audit::Event event;
   event.origin = origin;
   event.action = "certificate.sign";
@@ -28,9 +30,47 @@ audit::Event SignedEvent(const audit::Origin& origin, const Admission& admission
                  {"key_id", row.identity_key_id},  {"tbs_sha256", absl::BytesToHexString(row.tbs_sha256)},
                  {"evidence", admission.evidence}, {"authority", row.authority_id}};
   if (!admission.token_id.empty()) event.facts["token_id"] = admission.token_id;
+  if (!admission.approved_by.empty()) event.facts["approved_by"] = admission.approved_by;
+  if (admission.evidence == EvidenceKindName(EvidenceKind::kKubernetes)) {
+    event.facts["pod"] = absl::StrCat(claim.pod()->name_space, "/", claim.pod()->name);
+    event.facts["pod_uid"] = claim.pod()->uid;
+    event.facts["service_account"] = claim.pod()->service_account;
+  }
   if (admission.superseded > 0) event.facts["superseded"] = absl::StrCat(admission.superseded);
-  if (admission.host_changed) event.facts["host_changed"] = "true";
+  if (admission.clone_suspected()) {
+    event.facts["clone_suspected"] = admission.host_changed ? "another machine id" : "two boot ids take turns";
+  }
   return event;
+}
+
+// A CSR that asks for nothing but what it may, with the claim inside it.
+struct Asked {
+  x509::CertificateRequest request;
+  Claim claim;
+};
+
+absl::StatusOr<Asked> ReadRequest(const Gatekeeper& gatekeeper, const policy::Profile& profile,
+                                  absl::string_view csr_pem) {
+  SIGNET_ASSIGN_OR_RETURN(x509::CertificateRequest request, x509::CertificateRequest::FromPem(csr_pem));
+  SIGNET_RETURN_IF_ERROR(policy::CheckRequest(profile, request, request.common_name()));
+  if (!request.statement().has_value()) {
+    return base::Refusal(absl::StatusCode::kPermissionDenied, base::kEvidenceMissing,
+                         "the CSR carries no signed statement of its node",
+                         "set generate_csr_script in slurm.conf to signet's generate-csr");
+  }
+  SIGNET_ASSIGN_OR_RETURN(
+      Claim claim, gatekeeper.Examine(*request.statement(), request.common_name(), request.public_key().spki_sha256()));
+  return Asked{std::move(request), std::move(claim)};
+}
+
+absl::StatusOr<Claim> ReadScriptToken(const Gatekeeper& gatekeeper, absl::string_view node,
+                                      absl::string_view script_token) {
+  SIGNET_ASSIGN_OR_RETURN(const std::string statement, evidence::DecodeScriptToken(script_token));
+  return gatekeeper.Examine(statement, node, std::nullopt);
+}
+
+std::string KeyIdOf(const absl::StatusOr<evidence::SignedStatement>& statement) {
+  return statement.ok() ? statement->statement().key_id : std::string();
 }
 
 }  // namespace
@@ -46,45 +86,77 @@ NodeCertificates::NodeCertificates(Gatekeeper& gatekeeper, issuance::Issuer& iss
       limits_(limits),
       pods_(pods) {}
 
-absl::StatusOr<Signed> NodeCertificates::Sign(absl::string_view csr_pem, const audit::Origin& origin) {
-  SIGNET_ASSIGN_OR_RETURN(const x509::CertificateRequest request, x509::CertificateRequest::FromPem(csr_pem));
-  SIGNET_RETURN_IF_ERROR(policy::CheckRequest(node_profile_, request, request.common_name()));
-  if (!request.statement().has_value()) {
-    return base::Refusal(absl::StatusCode::kPermissionDenied, base::kEvidenceMissing,
-                         "the CSR carries no signed statement of its node",
-                         "set generate_csr_script in slurm.conf to signet's generate-csr");
-  }
-  SIGNET_ASSIGN_OR_RETURN(const Claim claim, gatekeeper_.Examine(*request.statement(), request.common_name(),
-                                                                 request.public_key().spki_sha256()));
-
-  // On a snapshot first: a refusal or a repeat costs neither a write nor a lint.
-  absl::StatusOr<Admission> admission = absl::InternalError("not judged");
+absl::StatusOr<Judgment> NodeCertificates::JudgeOnSnapshot(const Claim& claim) const {
+  Judgment judgment;
   SIGNET_RETURN_IF_ERROR(store_.Read([&](const store::Tables& tables) {
-    admission = gatekeeper_.Judge(tables, claim);
-    return admission.status();
+    judgment = gatekeeper_.Judge(tables, claim);
+    // A refusal is a judgment; a store that cannot be read gives none.
+    return absl::IsUnavailable(judgment.admission.status()) ? judgment.admission.status() : absl::OkStatus();
   }));
+  return judgment;
+}
+
+absl::Status NodeCertificates::ReviewPod(Claim& claim) {
+  const absl::Status reviewed = claim.ReviewPod(*pods_);
+  // That the API is down says nothing about who asks.
+  if (reviewed.ok() || absl::IsUnavailable(reviewed)) return reviewed;
+  return limits_.TakeUnproven(reviewed);
+}
+
+absl::StatusOr<Admission> NodeCertificates::Hear(Claim& claim) {
+  SIGNET_ASSIGN_OR_RETURN(Judgment judgment, JudgeOnSnapshot(claim));
+  if (judgment.wants_pod && pods_ == nullptr && !claim.signed_statement().has_token()) {
+    const std::string& node = claim.statement().node;
+    return limits_.TakeUnproven(
+        base::Refusal(absl::StatusCode::kPermissionDenied, base::kPodRefused,
+                      absl::StrCat(node, " shows a Kubernetes token, and Kubernetes is not configured here"),
+                      absl::StrCat("set kubernetes: in signetd.yaml, or: signetctl token create ", node)));
+  }
+  if (judgment.wants_pod && pods_ != nullptr) {
+    SIGNET_RETURN_IF_ERROR(ReviewPod(claim));
+    SIGNET_ASSIGN_OR_RETURN(judgment, JudgeOnSnapshot(claim));
+  }
+  if (judgment.proven_key.empty() && !judgment.admission.ok()) {
+    return limits_.TakeUnproven(judgment.admission.status());
+  }
+  SIGNET_RETURN_IF_ERROR(base::Proven(limits_.TakeProven(judgment.proven_key)));
+  return std::move(judgment.admission);
+}
+
+absl::StatusOr<Signed> NodeCertificates::Sign(absl::string_view csr_pem, const audit::Origin& origin) {
+  absl::StatusOr<Asked> asked = ReadRequest(gatekeeper_, node_profile_, csr_pem);
+  if (!asked.ok()) return limits_.TakeUnproven(asked.status());
+  SIGNET_ASSIGN_OR_RETURN(Admission admission, Hear(asked->claim));
+  absl::StatusOr<Signed> answer = Answer(asked->claim, asked->request.public_key(), std::move(admission), origin);
+  if (!answer.ok()) return base::Proven(answer.status());
+  return answer;
+}
+
+absl::StatusOr<Signed> NodeCertificates::Answer(const Claim& claim, const x509::PublicKey& key, Admission admission,
+                                                const audit::Origin& origin) {
   std::string stale_serial = kNoSerial;
-  if (admission->repeat) {
-    auto repeated = issuer_.Repeat(admission->answer);
+  if (admission.repeat) {
+    auto repeated = issuer_.Repeat(admission.answer);
     if (repeated.ok()) return Signed{*std::move(repeated), true};
-    if (!absl::IsFailedPrecondition(repeated.status()) || !admission->newest) return repeated.status();
-    stale_serial = admission->answer.serial;
+    if (!absl::IsFailedPrecondition(repeated.status()) || !admission.newest) return repeated.status();
+    stale_serial = admission.answer.serial;
   }
 
-  SIGNET_ASSIGN_OR_RETURN(issuance::Prepared prepared,
-                          issuer_.Prepare(ApprovalFor(claim, node_profile_, request.public_key())));
+  SIGNET_ASSIGN_OR_RETURN(issuance::Prepared prepared, issuer_.Prepare(ApprovalFor(claim, node_profile_, key)));
+  // The same request won a race against itself: its answer is there, and the prepared bytes are dropped unsigned.
+  const auto answered = [&] {
+    return admission.repeat && (admission.answer.serial != stale_serial || !admission.newest);
+  };
   const auto record = [&](store::Tables& tables) -> absl::Status {
-    admission = gatekeeper_.Admit(tables, claim);
-    SIGNET_RETURN_IF_ERROR(admission.status());
-    // The same request won a race against itself: its answer is there, and the prepared bytes are dropped unsigned.
-    if (admission->repeat && (admission->answer.serial != stale_serial || !admission->newest)) return absl::OkStatus();
+    SIGNET_ASSIGN_OR_RETURN(admission, gatekeeper_.Admit(tables, claim));
+    if (answered()) return absl::OkStatus();
     SIGNET_RETURN_IF_ERROR(issuer_.Record(tables, prepared));
     SIGNET_RETURN_IF_ERROR(gatekeeper_.SetCertificate(tables, claim, prepared.row()));
-    return audit_.Append(tables, SignedEvent(origin, *admission, prepared.row()));
+    return audit_.Append(tables, SignedEvent(origin, claim, admission, prepared.row()));
   };
   SIGNET_RETURN_IF_ERROR(store_.Write(record));
-  if (admission->repeat && (admission->answer.serial != stale_serial || !admission->newest)) {
-    SIGNET_ASSIGN_OR_RETURN(issuance::Issued repeated, issuer_.Repeat(admission->answer));
+  if (answered()) {
+    SIGNET_ASSIGN_OR_RETURN(issuance::Issued repeated, issuer_.Repeat(admission.answer));
     return Signed{std::move(repeated), true};
   }
   SIGNET_ASSIGN_OR_RETURN(issuance::Issued issued, issuer_.Release(std::move(prepared)));
@@ -92,14 +164,20 @@ absl::StatusOr<Signed> NodeCertificates::Sign(absl::string_view csr_pem, const a
 }
 
 absl::Status NodeCertificates::Validate(absl::string_view node, absl::string_view script_token) {
-  SIGNET_ASSIGN_OR_RETURN(const std::string statement, evidence::DecodeScriptToken(script_token));
-  SIGNET_ASSIGN_OR_RETURN(const Claim claim, gatekeeper_.Examine(statement, node, std::nullopt));
-  return store_.Read([&](const store::Tables& tables) { return gatekeeper_.Judge(tables, claim).status(); });
+  absl::StatusOr<Claim> claim = ReadScriptToken(gatekeeper_, node, script_token);
+  if (!claim.ok()) return limits_.TakeUnproven(claim.status());
+  return Hear(*claim).status();
 }
 
-std::string NodeCertificates::SubjectForAudit(absl::string_view csr_pem) {
+AuditSubject NodeCertificates::AboutRequest(absl::string_view csr_pem) {
   const auto request = x509::CertificateRequest::FromPem(csr_pem);
-  return request.ok() ? request->common_name() : std::string();
+  if (!request.ok()) return {};
+  return {request->common_name(), KeyIdOf(evidence::SignedStatement::Parse(request->statement().value_or("")))};
+}
+
+AuditSubject NodeCertificates::AboutScriptToken(absl::string_view node, absl::string_view script_token) {
+  const auto statement = evidence::DecodeScriptToken(script_token);
+  return {std::string(node), statement.ok() ? KeyIdOf(evidence::SignedStatement::Parse(*statement)) : std::string()};
 }
 
 }  // namespace signet::enrollment

@@ -2,6 +2,7 @@
 #ifndef SIGNET_SERVICES_ENROLLMENT_NODE_LIFE_H_
 #define SIGNET_SERVICES_ENROLLMENT_NODE_LIFE_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -15,7 +16,7 @@
 
 namespace signet::enrollment {
 
-inline constexpr int kMaxNodesPerCall = 1000;
+inline constexpr std::size_t kMaxNodesPerCall = 1000;
 inline constexpr std::size_t kMaxBlockReason = 200;
 inline constexpr absl::Duration kDefaultApprovalTtl = absl::Hours(24);
 inline constexpr absl::Duration kMostApprovalTtl = absl::Hours(24 * 30);
@@ -25,6 +26,7 @@ struct NodeChange {
   int64_t nodes = 0;             // names (block, unblock) or ledger rows (forget)
   int64_t identities_ended = 0;  // identity keys
   int64_t tokens_revoked = 0;    // tokens that were open
+  int64_t approvals_dropped = 0;
 };
 
 // Each call is one transaction with one audit record ("node.block", …; subject: the hostlist), and none of either when
@@ -36,7 +38,8 @@ class NodeLife {
       : audit_(audit), store_(store), clock_(clock) {}
 
   // Ends every identity key of these names for ever, revokes their open tokens, drops their approvals, and refuses them
-  // everything until Unblock. A name need not have enrolled. `reason` is required, printable, at most kMaxBlockReason.
+  // everything until Unblock. A name need not have enrolled. `reason` is required, printable, at most kMaxBlockReason
+  // bytes; that of a name that is blocked already stays.
   absl::StatusOr<NodeChange> Block(const std::vector<std::string>& nodes, absl::string_view reason,
                                    const audit::Origin& origin);
   // Lifts the block and nothing else: the node enrols again with a token (or approval, or pod) made after this.
