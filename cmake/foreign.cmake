@@ -12,10 +12,12 @@ find_package(yaml-cpp REQUIRED)
 find_package(prometheus-cpp CONFIG REQUIRED)
 find_package(CLI11 CONFIG REQUIRED)
 find_package(spdlog CONFIG REQUIRED)
+find_package(CURL 7.87 REQUIRED)
+pkg_check_modules(JWT REQUIRED IMPORTED_TARGET libjwt)
 
 add_library(signet_foreign INTERFACE)
 target_link_libraries(signet_foreign INTERFACE gRPC::grpc++_reflection gRPC::grpc++ protobuf::libprotobuf OpenSSL::SSL OpenSSL::Crypto
-  SQLite::SQLite3 yaml-cpp prometheus-cpp::pull spdlog::spdlog absl::status absl::statusor absl::strings absl::time
+  SQLite::SQLite3 yaml-cpp prometheus-cpp::pull spdlog::spdlog CURL::libcurl PkgConfig::JWT absl::status absl::statusor absl::strings absl::time
   absl::flat_hash_map Threads::Threads)
 
 # Every archive that a fully static gRPC client needs, by its file's name: a missing one stops the configuration, not the link.

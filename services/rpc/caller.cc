@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
@@ -22,6 +23,8 @@ constexpr std::array<NamedRole, 6> kRoles = {{{"controller", v1::ROLE_CONTROLLER
                                               {"provisioner", v1::ROLE_PROVISIONER},
                                               {"auditor", v1::ROLE_AUDITOR},
                                               {"admin", v1::ROLE_ADMIN}}};
+
+constexpr absl::string_view kBearer = "Bearer ";
 
 Caller Public(absl::string_view fault) { return {v1::ROLE_PUBLIC, "tls:public", "", std::string(fault)}; }
 
@@ -56,7 +59,8 @@ Caller CallerOfCertificate(absl::string_view certificate_pem, absl::string_view 
   return {role, absl::StrCat("tls:", uris[0]), std::string(parts[2]), ""};
 }
 
-Caller Callers::Identify(Listener listener, const grpc::AuthContext* auth) const {
+Caller Callers::Identify(Listener listener, const grpc::AuthContext* auth,
+                         const std::vector<std::string>& authorization) const {
   switch (listener) {
     case Listener::kAdminSocket:
       return {v1::ROLE_ADMIN, "socket:admin", "", ""};
@@ -65,12 +69,37 @@ Caller Callers::Identify(Listener listener, const grpc::AuthContext* auth) const
     case Listener::kNetwork:
       break;
   }
-  if (auth == nullptr) return Public("");
-  const std::vector<grpc::string_ref> shown = auth->FindPropertyValues(GRPC_X509_PEM_CERT_PROPERTY_NAME);
+  Caller caller = auth == nullptr ? Public("") : OfCertificates(*auth);
+  if (caller.role != v1::ROLE_PUBLIC || authorization.empty()) return caller;
+  return OfToken(authorization);
+}
+
+Caller Callers::OfCertificates(const grpc::AuthContext& auth) const {
+  const std::vector<grpc::string_ref> shown = auth.FindPropertyValues(GRPC_X509_PEM_CERT_PROPERTY_NAME);
   if (shown.empty()) return Public("");
   if (shown.size() != 1) return Public("it shows more than one client certificate");
   return CallerOfCertificate(absl::string_view(shown[0].data(), shown[0].size()), cluster_,
                              authorities_.Anchors(store::Purpose::kControl), clock_.Now());
+}
+
+Caller Callers::OfToken(const std::vector<std::string>& authorization) const {
+  if (authorization.size() != 1) return Public("it shows more than one authorization");
+  absl::string_view token = authorization[0];
+  // RFC 9110 section 11.1: the scheme's name has no case.
+  if (!absl::StartsWithIgnoreCase(token, kBearer)) return Public("its authorization is no bearer token");
+  token.remove_prefix(kBearer.size());
+  if (pods_ == nullptr) return Public("it shows a bearer token, and signetd.yaml has no section kubernetes");
+  const auto pod = pods_->Identify(token);
+  if (absl::IsUnavailable(pod.status())) {
+    Caller caller = Public(pod.status().message());
+    caller.undecided = pod.status();
+    return caller;
+  }
+  if (!pod.ok()) return Public(absl::StrCat("its bearer token is refused: ", pod.status().message()));
+  if (pod->grants != kControllerGrant) {
+    return Public(absl::StrCat("service account ", pod->service_account, " is no controller"));
+  }
+  return {v1::ROLE_CONTROLLER, absl::StrCat("kubernetes:", pod->service_account, "/", pod->name), pod->name, ""};
 }
 
 }  // namespace signet::rpc

@@ -5,11 +5,13 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "grpcpp/security/auth_context.h"
 #include "services/authority/authorities.h"
 #include "services/base/clock.h"
+#include "services/rpc/pod_callers.h"
 #include "services/x509/certificate.h"
 #include "signet/v1/access.pb.h"
 
@@ -21,12 +23,16 @@ enum class Listener { kAdminSocket, kControllerSocket, kNetwork };
 // ROLE_PUBLIC for whoever could not show more.
 struct Caller {
   v1::Role role = v1::ROLE_UNSPECIFIED;
-  // "socket:admin", "socket:controller", "tls:<URI SAN>", "tls:public"; into logs and the audit.
+  // "socket:admin", "socket:controller", "tls:<URI SAN>", "kubernetes:<namespace>/<service account>/<pod>",
+  // "tls:public"; into logs and the audit.
   std::string actor;
   // What stands behind the role in the control certificate; empty on a socket and for ROLE_PUBLIC.
   std::string name;
-  // Why a certificate that was shown counts for nothing; empty when it counts, or none was shown.
+  // Why a certificate or token that was shown counts for nothing; empty when it counts, or none was shown.
   std::string fault;
+  // Not OK when what was shown could not be judged now: the answer, worth a retry, to a call that takes more than
+  // ROLE_PUBLIC.
+  absl::Status undecided = absl::OkStatus();
 };
 
 // The role of a URI SAN's second part; ROLE_UNSPECIFIED for any other word. "public" is no role that a certificate can
@@ -43,17 +49,25 @@ Caller CallerOfCertificate(absl::string_view certificate_pem, absl::string_view 
 // Names callers. Thread-safe. References must outlive this.
 class Callers {
  public:
-  Callers(std::string cluster, const authority::Authorities& authorities, const base::Clock& clock)
-      : cluster_(std::move(cluster)), authorities_(authorities), clock_(clock) {}
+  // `pods` is null where Kubernetes is not configured.
+  Callers(std::string cluster, const authority::Authorities& authorities, const base::Clock& clock,
+          PodCallers* pods = nullptr)
+      : cluster_(std::move(cluster)), authorities_(authorities), clock_(clock), pods_(pods) {}
 
   // `auth` may be null on a socket. The TLS handshake checked a certificate once; connections and resumed sessions
-  // outlive certificates and authorities, so it is judged again at every call.
-  Caller Identify(Listener listener, const grpc::AuthContext* auth) const;
+  // outlive certificates and authorities, so it is judged again at every call. `authorization`: the values of that
+  // metadata key. A certificate that counts wins; a bearer token is looked at only on the network listener.
+  Caller Identify(Listener listener, const grpc::AuthContext* auth,
+                  const std::vector<std::string>& authorization = {}) const;
 
  private:
+  Caller OfCertificates(const grpc::AuthContext& auth) const;
+  Caller OfToken(const std::vector<std::string>& authorization) const;
+
   std::string cluster_;
   const authority::Authorities& authorities_;
   const base::Clock& clock_;
+  PodCallers* const pods_;
 };
 
 }  // namespace signet::rpc

@@ -99,6 +99,14 @@ void FindUnknownKeys(const Node& node) {
 
 bool Section::Has(absl::string_view key) const { return node_->Find(key) != nullptr; }
 
+std::vector<std::string> Section::Keys() const {
+  std::vector<std::string> keys;
+  if (node_->kind != Kind::kMap) return keys;
+  keys.reserve(node_->items.size());
+  for (const std::shared_ptr<Node>& item : node_->items) keys.push_back(item->key);
+  return keys;
+}
+
 bool Section::present() const { return node_->kind != Kind::kAbsent; }
 
 void Section::String(absl::string_view key, std::string* target, StringRule rule) {

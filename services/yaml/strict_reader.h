@@ -37,6 +37,9 @@ struct StringRule {
 class Section {
  public:
   bool Has(absl::string_view key) const;
+  // The keys that stand in this mapping, in the order of the file: for a mapping whose keys are names of the author's.
+  // None of them is known until it is read.
+  std::vector<std::string> Keys() const;
   // True when this section itself stands in the file.
   bool present() const;
   void String(absl::string_view key, std::string* target, StringRule rule = {});
