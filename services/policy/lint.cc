@@ -31,24 +31,6 @@ absl::Status Broken(absl::string_view rule) {
 
 absl::Status Require(bool holds, absl::string_view rule) { return holds ? absl::OkStatus() : Broken(rule); }
 
-int NidOf(x509::SignatureAlgorithm algorithm) {
-  switch (algorithm) {
-    case x509::SignatureAlgorithm::kEcdsaSha256:
-      return NID_ecdsa_with_SHA256;
-    case x509::SignatureAlgorithm::kEcdsaSha384:
-      return NID_ecdsa_with_SHA384;
-    case x509::SignatureAlgorithm::kEcdsaSha512:
-      return NID_ecdsa_with_SHA512;
-    case x509::SignatureAlgorithm::kRsaSha256:
-      return NID_sha256WithRSAEncryption;
-    case x509::SignatureAlgorithm::kRsaSha384:
-      return NID_sha384WithRSAEncryption;
-    case x509::SignatureAlgorithm::kRsaSha512:
-      return NID_sha512WithRSAEncryption;
-  }
-  return NID_undef;
-}
-
 // Whether there is exactly one extension of this kind, marked so.
 bool HasExtension(const X509* certificate, int nid, bool critical) {
   const int at = X509_get_ext_by_NID(certificate, nid, -1);
@@ -68,7 +50,8 @@ absl::Status LintSerial(const X509* certificate) {
 
 // RFC 5280 section 4.1.1.2: the algorithm stands in the certificate twice, the same.
 absl::Status LintSignatureAlgorithm(const X509* certificate, const x509::PublicKey& issuer_key) {
-  const int expected = NidOf(keys::DefaultAlgorithm(issuer_key));
+  // An authority's key is P-256 or P-384: RootTemplate makes no other.
+  const int expected = issuer_key.type() == x509::KeyType::kEcP384 ? NID_ecdsa_with_SHA384 : NID_ecdsa_with_SHA256;
   const int inner = OBJ_obj2nid(X509_get0_tbs_sigalg(certificate)->algorithm);
   return Require(X509_get_signature_nid(certificate) == expected && inner == expected,
                  "the signature algorithm is not the one of the issuer's key");
@@ -93,54 +76,75 @@ absl::string_view View(const ASN1_STRING* string) {
 absl::string_view NameDer(const X509_NAME* name) {
   const unsigned char* bytes = nullptr;
   std::size_t size = 0;
-  if (X509_NAME_get0_der(name, &bytes, &size) != 1) return "";
+  X509_NAME_get0_der(name, &bytes, &size);
   return {reinterpret_cast<const char*>(bytes), size};
 }
 
-bool SameTime(const ASN1_TIME* time, absl::Time expected) {
+// A time that OpenSSL does not read is one that no certificate has.
+absl::Time TimeOf(const ASN1_TIME* time) {
   std::tm fields{};
-  return ASN1_TIME_to_tm(time, &fields) == 1 && absl::FromTM(fields, absl::UTCTimeZone()) == expected;
+  ASN1_TIME_to_tm(time, &fields);
+  return absl::FromTM(fields, absl::UTCTimeZone());
 }
 
+// What one reader finds in a certificate.
+struct Reading {
+  std::vector<std::string> dns_names;
+  std::vector<std::string> uris;
+  std::vector<std::string> usages;
+  absl::string_view subject_der;
+  absl::string_view issuer_der;
+  absl::Time not_before;
+  absl::Time not_after;
+  absl::string_view subject_key_id;
+  absl::string_view authority_key_id;
+
+  friend bool operator==(const Reading&, const Reading&) = default;
+};
+
 // The subjectAltNames as OpenSSL reads them.
-absl::Status ReadAltNames(const X509* certificate, std::vector<std::string>* dns_names,
-                          std::vector<std::string>* uris) {
+absl::Status ReadAltNames(const X509* certificate, Reading& reading) {
   const std::unique_ptr<GENERAL_NAMES, decltype(&GENERAL_NAMES_free)> names(
       static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)),
       &GENERAL_NAMES_free);
-  for (int i = 0; names != nullptr && i < sk_GENERAL_NAME_num(names.get()); ++i) {
+  for (int i = 0; i < sk_GENERAL_NAME_num(names.get()); ++i) {  // -1 of none
     const GENERAL_NAME* name = sk_GENERAL_NAME_value(names.get(), i);
     if (name->type != GEN_DNS && name->type != GEN_URI) {
       return Broken("the subjectAltName has a name that is neither a dNSName nor a URI");
     }
-    (name->type == GEN_DNS ? dns_names : uris)->emplace_back(View(name->d.ia5));
+    (name->type == GEN_DNS ? reading.dns_names : reading.uris).emplace_back(View(name->d.ia5));
   }
   return absl::OkStatus();
 }
 
+std::vector<std::string> ReadUsages(const X509* certificate) {
+  const std::unique_ptr<EXTENDED_KEY_USAGE, decltype(&EXTENDED_KEY_USAGE_free)> usages(
+      static_cast<EXTENDED_KEY_USAGE*>(X509_get_ext_d2i(certificate, NID_ext_key_usage, nullptr, nullptr)),
+      &EXTENDED_KEY_USAGE_free);
+  std::vector<std::string> read;
+  for (int i = 0; i < sk_ASN1_OBJECT_num(usages.get()); ++i) {
+    char text[80] = "";
+    OBJ_obj2txt(text, sizeof(text), sk_ASN1_OBJECT_value(usages.get(), i), 1);
+    read.emplace_back(text);
+  }
+  return read;
+}
+
 // OpenSSL and x509/ read the same out of these bytes, so that the rules below may ask either.
 absl::Status LintReadings(X509* bytes, const x509::Certificate& certificate) {
-  std::vector<std::string> dns_names;
-  std::vector<std::string> uris;
-  SIGNET_RETURN_IF_ERROR(ReadAltNames(bytes, &dns_names, &uris));
-  const std::unique_ptr<EXTENDED_KEY_USAGE, decltype(&EXTENDED_KEY_USAGE_free)> usages(
-      static_cast<EXTENDED_KEY_USAGE*>(X509_get_ext_d2i(bytes, NID_ext_key_usage, nullptr, nullptr)),
-      &EXTENDED_KEY_USAGE_free);
-  const std::vector<std::string>& read = certificate.extended_key_usages();
-  bool same_usages = (usages == nullptr ? 0 : sk_ASN1_OBJECT_num(usages.get())) == static_cast<int>(read.size());
-  for (std::size_t i = 0; same_usages && i < read.size(); ++i) {
-    char text[80] = "";
-    OBJ_obj2txt(text, sizeof(text), sk_ASN1_OBJECT_value(usages.get(), static_cast<int>(i)), 1);
-    same_usages = read[i] == text;
-  }
-  return Require(same_usages && dns_names == certificate.dns_names() && uris == certificate.uris() &&
-                     NameDer(X509_get_subject_name(bytes)) == certificate.subject_der() &&
-                     NameDer(X509_get_issuer_name(bytes)) == certificate.issuer_der() &&
-                     SameTime(X509_get0_notBefore(bytes), certificate.not_before()) &&
-                     SameTime(X509_get0_notAfter(bytes), certificate.not_after()) &&
-                     View(X509_get0_subject_key_id(bytes)) == certificate.subject_key_id() &&
-                     View(X509_get0_authority_key_id(bytes)) == certificate.authority_key_id(),
-                 "OpenSSL reads other names, times, uses or key identifiers in it");
+  Reading openssl;
+  SIGNET_RETURN_IF_ERROR(ReadAltNames(bytes, openssl));
+  openssl.usages = ReadUsages(bytes);
+  openssl.subject_der = NameDer(X509_get_subject_name(bytes));
+  openssl.issuer_der = NameDer(X509_get_issuer_name(bytes));
+  openssl.not_before = TimeOf(X509_get0_notBefore(bytes));
+  openssl.not_after = TimeOf(X509_get0_notAfter(bytes));
+  openssl.subject_key_id = View(X509_get0_subject_key_id(bytes));
+  openssl.authority_key_id = View(X509_get0_authority_key_id(bytes));
+  const Reading ours = {certificate.dns_names(),   certificate.uris(),           certificate.extended_key_usages(),
+                        certificate.subject_der(), certificate.issuer_der(),     certificate.not_before(),
+                        certificate.not_after(),   certificate.subject_key_id(), certificate.authority_key_id()};
+  return Require(openssl == ours, "OpenSSL reads other names, times, uses or key identifiers in it");
 }
 
 // Exactly the names of the profile: a dNSName for Slurm's, a URI (and the listener's dNSNames) for Signet's own.

@@ -71,37 +71,41 @@ bool LooksLikeRoca(const BIGNUM* modulus) {
   return true;
 }
 
-// root = floor(sqrt(n)) by Newton's method from above; false when memory ran out.
-bool SquareRoot(BIGNUM* root, const BIGNUM* n, BN_CTX* scratch) {
-  Number next(BN_new(), &BN_free);
-  if (next == nullptr) return false;
+// The functions below answer as OpenSSL's do: 0 when memory ran out, else 1.
+
+// root = floor(sqrt(n)) by Newton's method from above, with `next` to work in.
+int SquareRoot(BIGNUM* root, BIGNUM* next, const BIGNUM* n, BN_CTX* scratch) {
   BN_zero(root);
-  if (BN_is_zero(n)) return true;
-  if (BN_set_bit(root, (BN_num_bits(n) + 1) / 2) != 1) return false;
+  if (BN_is_zero(n)) return 1;
+  int done = BN_set_bit(root, (BN_num_bits(n) + 1) / 2);
   while (true) {
-    if (BN_div(next.get(), nullptr, n, root, scratch) != 1 || BN_add(next.get(), next.get(), root) != 1 ||
-        BN_rshift1(next.get(), next.get()) != 1) {
-      return false;
-    }
-    if (BN_cmp(next.get(), root) >= 0) return true;
-    BN_swap(next.get(), root);
+    done &= BN_div(next, nullptr, n, root, scratch);
+    done &= BN_add(next, next, root);
+    done &= BN_rshift1(next, next);
+    if (done == 0 || BN_cmp(next, root) >= 0) return done;
+    BN_swap(next, root);
   }
 }
 
-// n = a² − b² with a just above √n when the primes are close. Sets `close`; false when memory ran out.
-bool FindClosePrimes(const BIGNUM* n, BN_CTX* scratch, bool& close) {
-  Number a(BN_new(), &BN_free), rest(BN_new(), &BN_free), b(BN_new(), &BN_free), square(BN_new(), &BN_free);
-  if (a == nullptr || rest == nullptr || b == nullptr || square == nullptr) return false;
-  if (!SquareRoot(a.get(), n, scratch)) return false;
+// n = a² − b² with a just above √n when the primes are close. Sets `close`.
+int FindClosePrimes(const BIGNUM* n, BN_CTX* scratch, bool& close) {
+  BIGNUM* const a = BN_CTX_get(scratch);
+  BIGNUM* const rest = BN_CTX_get(scratch);
+  BIGNUM* const b = BN_CTX_get(scratch);
+  BIGNUM* const next = BN_CTX_get(scratch);
+  if (next == nullptr) return 0;  // after a first failure BN_CTX_get gives nothing more
+  int done = SquareRoot(a, next, n, scratch);
   for (int round = 0; round <= kFermatRounds && !close; ++round) {
-    if (BN_sqr(rest.get(), a.get(), scratch) != 1 || BN_sub(rest.get(), rest.get(), n) != 1) return false;
-    if (!BN_is_negative(rest.get())) {
-      if (!SquareRoot(b.get(), rest.get(), scratch) || BN_sqr(square.get(), b.get(), scratch) != 1) return false;
-      close = BN_cmp(square.get(), rest.get()) == 0;
+    done &= BN_sqr(rest, a, scratch);
+    done &= BN_sub(rest, rest, n);
+    if (!BN_is_negative(rest)) {
+      done &= SquareRoot(b, next, rest, scratch);
+      done &= BN_sqr(next, b, scratch);
+      close = done == 1 && BN_cmp(next, rest) == 0;
     }
-    if (BN_add_word(a.get(), 1) != 1) return false;
+    done &= BN_add_word(a, 1);
   }
-  return true;
+  return done;
 }
 
 absl::Status CheckExponent(const BIGNUM* exponent) {
@@ -129,7 +133,10 @@ absl::Status CheckRsaKey(absl::string_view modulus, absl::string_view exponent) 
   }
   if (LooksLikeRoca(n.get())) return Refused("has the fingerprint of CVE-2017-15361 (ROCA)");
   bool close = false;
-  if (!FindClosePrimes(n.get(), scratch.get(), close)) return OutOfMemory();
+  BN_CTX_start(scratch.get());
+  const int done = FindClosePrimes(n.get(), scratch.get(), close);
+  BN_CTX_end(scratch.get());
+  if (done == 0) return OutOfMemory();
   if (close) return Refused("is a product of two close primes");
   return absl::OkStatus();
 }

@@ -25,6 +25,40 @@ using ::testing::HasSubstr;
 
 const absl::Time kNow = absl::FromUnixSeconds(1763740800);
 
+// A certificate with `change` made to it, signed again by `key`.
+absl::StatusOr<x509::Certificate> Changed(const x509::Certificate& good, const std::function<void(X509*)>& change,
+                                          const keys::PrivateKey& key, const EVP_MD* digest = EVP_sha256()) {
+  X509* copy = X509_dup(good.ParseWithOpenssl().get());
+  change(copy);
+  X509_sign(copy, key.evp(), digest);
+  unsigned char* der = nullptr;
+  const int size = i2d_X509(copy, &der);
+  const std::string bytes(reinterpret_cast<char*>(der), static_cast<std::size_t>(size));
+  OPENSSL_free(der);
+  X509_free(copy);
+  return x509::Certificate::FromDer(bytes);
+}
+void Remove(X509* certificate, int nid) {
+  X509_EXTENSION_free(X509_delete_ext(certificate, X509_get_ext_by_NID(certificate, nid, -1)));
+}
+void Add(X509* certificate, int nid, const char* value) {
+  X509_EXTENSION* extension = X509V3_EXT_conf_nid(nullptr, nullptr, nid, value);
+  X509_add_ext(certificate, extension, -1);
+  X509_EXTENSION_free(extension);
+}
+void Replace(X509* certificate, int nid, const char* value) {
+  Remove(certificate, nid);
+  Add(certificate, nid, value);
+}
+void SetSerial(X509* certificate, const char* hex) {
+  BIGNUM* number = nullptr;
+  BN_hex2bn(&number, hex);
+  ASN1_INTEGER* serial = BN_to_ASN1_INTEGER(number, nullptr);
+  X509_set_serialNumber(certificate, serial);
+  ASN1_INTEGER_free(serial);
+  BN_free(number);
+}
+
 class LintLeafTest : public ::testing::Test {
  protected:
   x509::CertificateTemplate Good(const Profile& profile = NodeProfile(), const LeafNames& names = {"n1", {"n1"}, {}}) {
@@ -36,40 +70,11 @@ class LintLeafTest : public ::testing::Test {
   }
   // What LintLeaf says of a good certificate after `change` and a new signature.
   std::string FaultAfter(const std::function<void(X509*)>& change, const EVP_MD* digest = EVP_sha256()) {
-    const x509::Certificate good = SignTemplate(Good(), root_.key);
-    X509* copy = X509_dup(good.ParseWithOpenssl().get());
-    change(copy);
-    X509_sign(copy, root_.key.evp(), digest);
-    unsigned char* der = nullptr;
-    const int size = i2d_X509(copy, &der);
-    const std::string bytes(reinterpret_cast<char*>(der), static_cast<std::size_t>(size));
-    OPENSSL_free(der);
-    X509_free(copy);
-    const auto changed = x509::Certificate::FromDer(bytes);
+    const auto changed = Changed(SignTemplate(Good(), root_.key), change, root_.key, digest);
     if (!changed.ok()) return "does not parse";
     const absl::Status status = LintLeaf(NodeProfile(), *changed, root_.certificate);
     EXPECT_EQ(base::ReasonOf(status), base::kInternal);
     return std::string(status.message());
-  }
-  static void Remove(X509* certificate, int nid) {
-    X509_EXTENSION_free(X509_delete_ext(certificate, X509_get_ext_by_NID(certificate, nid, -1)));
-  }
-  static void Add(X509* certificate, int nid, const char* value) {
-    X509_EXTENSION* extension = X509V3_EXT_conf_nid(nullptr, nullptr, nid, value);
-    X509_add_ext(certificate, extension, -1);
-    X509_EXTENSION_free(extension);
-  }
-  static void Replace(X509* certificate, int nid, const char* value) {
-    Remove(certificate, nid);
-    Add(certificate, nid, value);
-  }
-  static void SetSerial(X509* certificate, const char* hex) {
-    BIGNUM* number = nullptr;
-    BN_hex2bn(&number, hex);
-    ASN1_INTEGER* serial = BN_to_ASN1_INTEGER(number, nullptr);
-    X509_set_serialNumber(certificate, serial);
-    ASN1_INTEGER_free(serial);
-    BN_free(number);
   }
 
   TestRoot root_ = MakeTestRoot(kNow);
@@ -204,6 +209,55 @@ TEST_F(LintLeafTest, RequiresAKeyTheProfileAllowsThatIsNotTheAuthoritys) {
   leaf.spki_der = root_.key.public_key().spki_der();
   leaf.subject_key_id = x509::KeyIdentifier(root_.key.public_key());
   EXPECT_THAT(std::string(Lint(leaf).message()), HasSubstr("authority's own"));
+}
+
+TEST_F(LintLeafTest, RequiresAnEndAfterTheBeginning) {
+  EXPECT_THAT(FaultAfter([](X509* c) {
+                ASN1_TIME* end = X509_getm_notAfter(c);
+                ASN1_TIME_set(end, absl::ToTimeT(kNow - absl::Hours(2)));
+              }),
+              HasSubstr("ends before"));
+}
+
+TEST_F(LintLeafTest, ReadsTheAlgorithmOfAP384Authority) {
+  const TestRoot root = MakeTestRoot(kNow, absl::Hours(24 * 365), x509::KeyType::kEcP384);
+  const auto leaf = Must(LeafTemplate(NodeProfile(), {"n1", {"n1"}, {}}, key_.public_key(), root.certificate,
+                                      base::SystemRandom().Bytes(20), kNow));
+  EXPECT_TRUE(LintLeaf(NodeProfile(), SignTemplate(leaf, root.key), root.certificate).ok());
+  EXPECT_TRUE(LintRoot(root.certificate).ok());
+}
+
+TEST_F(LintLeafTest, RequiresAnIssuerWithAKeyIdentifier) {
+  const auto bare = Changed(
+      root_.certificate, [](X509* c) { Remove(c, NID_subject_key_identifier); }, root_.key);
+  if (!bare.ok()) return;  // then nothing can issue under it
+  EXPECT_THAT(std::string(LintLeaf(NodeProfile(), SignTemplate(Good(), root_.key), *bare).message()),
+              HasSubstr("authorityKeyIdentifier"));
+}
+
+TEST(LintRootTest, NamesTheRuleThatARootBreaks) {
+  const TestRoot root = MakeTestRoot(kNow);
+  const struct {
+    std::function<void(X509*)> change;
+    const char* fault;
+    const EVP_MD* digest = EVP_sha256();
+  } cases[] = {
+      {[](X509* c) { SetSerial(c, "7fffffffffffffff"); }, "63 bits"},
+      {[](X509*) {}, "signature algorithm", EVP_sha512()},
+      {[](X509* c) { Add(c, NID_crl_distribution_points, "URI:http://x/"); }, "no profile has"},
+      {[](X509* c) { Add(c, NID_subject_alt_name, "IP:10.0.0.1"); }, "neither a dNSName nor a URI"},
+      {[](X509* c) { Remove(c, NID_key_usage); }, "keyUsage"},
+      {[](X509* c) { Replace(c, NID_basic_constraints, "critical,CA:FALSE"); }, "must be a CA"},
+      {[](X509* c) { Replace(c, NID_basic_constraints, "critical,CA:TRUE,pathlen:0"); }, "pathlen"},
+      {[](X509* c) { Replace(c, NID_key_usage, "critical,keyCertSign"); }, "keyCertSign and cRLSign"},
+      {[](X509* c) { Replace(c, NID_subject_key_identifier, "00:01:02:03"); }, "not the key's"},
+      {[](X509* c) { ASN1_TIME_set(X509_getm_notAfter(c), absl::ToTimeT(kNow - absl::Hours(48))); }, "ends before"},
+  };
+  for (const auto& one : cases) {
+    const auto changed = Changed(root.certificate, one.change, root.key, one.digest);
+    ASSERT_TRUE(changed.ok()) << one.fault << ": " << changed.status();
+    EXPECT_THAT(std::string(LintRoot(*changed).message()), HasSubstr(one.fault));
+  }
 }
 
 TEST(LintRootTest, RefusesALeafAndARootThatAnotherKeySigned) {

@@ -3,9 +3,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <string>
+
 #include "services/base/reason.h"
 #include "services/keys/request_signing.h"
 #include "tests/testing/must.h"
+#include "tests/testing/temp_dir.h"
 #include "tests/testing/test_root.h"
 
 namespace signet::policy {
@@ -22,6 +28,30 @@ keys::PrivateKey NewKey(x509::KeyType type = x509::KeyType::kEcP256) { return Mu
 
 x509::CertificateRequest Request(const keys::PrivateKey& key, absl::string_view name) {
   return Must(x509::CertificateRequest::FromPem(Must(keys::SignRequestPem(key, name, ""))));
+}
+
+// The public half of a key that OpenSSL's command makes; Signet itself makes no such kind.
+x509::PublicKey ReadKey(const std::string& kind) {
+  const ::signet::testing::TempDir dir;
+  const std::string file = dir.File("key");
+  const std::string line = "openssl genpkey -quiet -algorithm " + kind + " -outform DER -out " + file +
+                           ".key 2>/dev/null && openssl pkey -inform DER -in " + file +
+                           ".key -pubout -outform DER -out " + file;
+  EXPECT_EQ(std::system(line.c_str()), 0) << line;
+  std::ifstream in(file, std::ios::binary);
+  return Must(x509::PublicKey::FromSpkiDer(std::string(std::istreambuf_iterator<char>(in), {})));
+}
+
+// A CSR for CN=n1 with these names in its subjectAltName.
+x509::CertificateRequest RequestWith(const std::string& names) {
+  const ::signet::testing::TempDir dir;
+  const std::string file = dir.File("csr");
+  const std::string line =
+      "openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout /dev/null -subj /CN=n1 -out " +
+      file + " -addext subjectAltName=" + names + " 2>/dev/null";
+  EXPECT_EQ(std::system(line.c_str()), 0) << line;
+  std::ifstream in(file);
+  return Must(x509::CertificateRequest::FromPem(std::string(std::istreambuf_iterator<char>(in), {})));
 }
 
 std::string Serial() { return base::SystemRandom().Bytes(20); }
@@ -60,6 +90,37 @@ TEST(CheckRequest, ComparesTheNameExactly) {
     EXPECT_EQ(base::ReasonOf(CheckRequest(NodeProfile(), request, other)), base::kNameRefused) << other;
   }
   EXPECT_EQ(base::ReasonOf(CheckRequest(NodeProfile(), request, absl::string_view("n1\0x", 4))), base::kNameRefused);
+}
+
+TEST(CheckKey, RefusesEveryOtherKindForEverybody) {
+  for (const char* kind : {"EC -pkeyopt ec_paramgen_curve:P-521", "RSA-PSS -pkeyopt rsa_keygen_bits:3072", "ED25519"}) {
+    const auto key = ReadKey(kind);
+    for (const Profile& profile : {NodeProfile(), ServiceProfile(), ControlProfile()}) {
+      const absl::Status refused = CheckKey(profile, key);
+      EXPECT_EQ(base::ReasonOf(refused), base::kKeyRefused) << kind;
+      EXPECT_THAT(std::string(refused.message()), HasSubstr("use P-256 or P-384"));
+    }
+  }
+}
+
+TEST(CheckRequest, RefusesASubjectAltNameThatIsNotTheName) {
+  EXPECT_TRUE(CheckRequest(NodeProfile(), RequestWith("DNS:n1"), "n1").ok());
+  for (const char* names : {"DNS:n2", "DNS:n1,DNS:n2", "DNS:slurmctld", "DNS:N1"}) {
+    EXPECT_EQ(base::ReasonOf(CheckRequest(NodeProfile(), RequestWith(names), "n1")), base::kNameRefused) << names;
+  }
+}
+
+TEST(LeafTemplate, RefusesWhatItsProfileDoesNotAllow) {
+  const auto root = MakeTestRoot(kNow);
+  const keys::PrivateKey key = NewKey();
+  const keys::PrivateKey rsa = NewKey(x509::KeyType::kRsa);
+  const LeafNames names{"n1", {"n1"}, {}};
+  const auto make = [&](const Profile& profile, const LeafNames& of, const x509::PublicKey& with) {
+    return base::ReasonOf(LeafTemplate(profile, of, with, root.certificate, Serial(), kNow).status());
+  };
+  EXPECT_EQ(make(NodeProfile(absl::Minutes(1)), names, key.public_key()), base::kConfiguration);
+  EXPECT_EQ(make(NodeProfile(), names, rsa.public_key()), base::kKeyRefused);
+  EXPECT_EQ(make(NodeProfile(), {"", {}, {}}, key.public_key()), base::kNameRefused);
 }
 
 TEST(LeafTemplate, TakesEverythingFromTheProfile) {
@@ -129,6 +190,7 @@ TEST(RootTemplate, IsBackdatedADayAndBounded) {
   EXPECT_FALSE(RootTemplate("CN=x", absl::Hours(23), key.public_key(), Serial(), kNow).ok());
   EXPECT_FALSE(RootTemplate("CN=x", absl::Hours(24 * 366 * 31), key.public_key(), Serial(), kNow).ok());
   EXPECT_FALSE(RootTemplate("nonsense", absl::Hours(48), key.public_key(), Serial(), kNow).ok());
+  EXPECT_FALSE(RootTemplate("CN=x", absl::Hours(48), key.public_key(), "short", kNow).ok());
   const keys::PrivateKey rsa = NewKey(x509::KeyType::kRsa);
   EXPECT_EQ(base::ReasonOf(RootTemplate("CN=x", absl::Hours(48), rsa.public_key(), Serial(), kNow).status()),
             base::kKeyRefused);

@@ -69,6 +69,8 @@ TEST_F(RsaKey, AllowsTwoRandomPrimes) { EXPECT_TRUE(CheckRsaKey(*good_, kExponen
 
 TEST_F(RsaKey, RefusesSizesOutsideTheBounds) {
   EXPECT_THAT(MessageFor(Bytes(Product(Prime(512), Prime(512)))), HasSubstr("1024 bits"));
+  EXPECT_THAT(MessageFor("\x01" + std::string(128, '\xff')), HasSubstr("1025 bits"));
+  EXPECT_THAT(MessageFor(Bytes(Product(Prime(1024), Prime(1024)))), HasSubstr("2048 bits"));
   EXPECT_THAT(MessageFor(std::string(2048, '\xff')), HasSubstr("too large"));
   EXPECT_THAT(MessageFor(""), HasSubstr("0 bits"));
   EXPECT_THAT(MessageFor("\x01" + std::string(512, '\xff')), HasSubstr("4097 bits"));
