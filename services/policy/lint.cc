@@ -1,11 +1,11 @@
 // The lints of profile.h. They read the bytes with OpenSSL and share no code with the encoder, whose faults they are to
 // find.
 #include <openssl/asn1.h>
-#include <openssl/bn.h>
 #include <openssl/objects.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
+#include <bit>
 #include <ctime>
 #include <initializer_list>
 #include <memory>
@@ -31,6 +31,12 @@ absl::Status Broken(absl::string_view rule) {
 
 absl::Status Require(bool holds, absl::string_view rule) { return holds ? absl::OkStatus() : Broken(rule); }
 
+absl::string_view View(const ASN1_STRING* string) {
+  if (string == nullptr) return "";
+  return {reinterpret_cast<const char*>(ASN1_STRING_get0_data(string)),
+          static_cast<std::size_t>(ASN1_STRING_length(string))};
+}
+
 // Whether there is exactly one extension of this kind, marked so.
 bool HasExtension(const X509* certificate, int nid, bool critical) {
   const int at = X509_get_ext_by_NID(certificate, nid, -1);
@@ -40,11 +46,11 @@ bool HasExtension(const X509* certificate, int nid, bool critical) {
 
 // RFC 5280 section 4.1.2.2, and 64 bits of entropy at least (CA/Browser Forum Baseline Requirements 7.1).
 absl::Status LintSerial(const X509* certificate) {
-  const std::unique_ptr<BIGNUM, decltype(&BN_free)> serial(
-      ASN1_INTEGER_to_BN(X509_get0_serialNumber(certificate), nullptr), &BN_free);
-  if (serial == nullptr) return Broken("the serial does not parse");
-  SIGNET_RETURN_IF_ERROR(Require(BN_is_negative(serial.get()) == 0, "the serial is negative"));
-  const int bits = BN_num_bits(serial.get());
+  const ASN1_INTEGER* const serial = X509_get0_serialNumber(certificate);
+  SIGNET_RETURN_IF_ERROR(Require((ASN1_STRING_type(serial) & V_ASN1_NEG) == 0, "the serial is negative"));
+  const absl::string_view magnitude = View(serial);
+  // OpenSSL keeps at least one byte, and no leading zero but that of zero itself.
+  const int bits = static_cast<int>(magnitude.size()) * 8 - std::countl_zero(*ASN1_STRING_get0_data(serial));
   return Require(bits >= 64 && bits <= 159, absl::StrCat("the serial has ", bits, " bits, not 64 to 159"));
 }
 
@@ -65,12 +71,6 @@ absl::Status LintExtensions(const X509* certificate, std::initializer_list<std::
   }
   return Require(X509_get_ext_count(certificate) == static_cast<int>(allowed.size()),
                  "there is an extension that no profile has");
-}
-
-absl::string_view View(const ASN1_STRING* string) {
-  if (string == nullptr) return "";
-  return {reinterpret_cast<const char*>(ASN1_STRING_get0_data(string)),
-          static_cast<std::size_t>(ASN1_STRING_length(string))};
 }
 
 absl::string_view NameDer(const X509_NAME* name) {
@@ -132,6 +132,9 @@ std::vector<std::string> ReadUsages(const X509* certificate) {
 
 // OpenSSL and x509/ read the same out of these bytes, so that the rules below may ask either.
 absl::Status LintReadings(X509* bytes, const x509::Certificate& certificate) {
+  if (bytes == nullptr || X509_get_version(bytes) != X509_VERSION_3) {
+    return Broken("OpenSSL does not read it as X.509 version 3");
+  }
   Reading openssl;
   SIGNET_RETURN_IF_ERROR(ReadAltNames(bytes, openssl));
   openssl.usages = ReadUsages(bytes);
@@ -198,10 +201,8 @@ absl::Status LintLeafValidity(const Profile& profile, const x509::Certificate& c
 
 absl::Status LintLeaf(const Profile& profile, const x509::Certificate& certificate, const x509::Certificate& issuer) {
   const std::shared_ptr<X509> second_opinion = certificate.ParseWithOpenssl();
-  SIGNET_RETURN_IF_ERROR(Require(second_opinion != nullptr, "OpenSSL does not read it"));
   X509* const bytes = second_opinion.get();
   SIGNET_RETURN_IF_ERROR(LintReadings(bytes, certificate));
-  SIGNET_RETURN_IF_ERROR(Require(X509_get_version(bytes) == X509_VERSION_3, "it is not X.509 version 3"));
   SIGNET_RETURN_IF_ERROR(LintSerial(bytes));
   SIGNET_RETURN_IF_ERROR(LintSignatureAlgorithm(bytes, issuer.public_key()));
   SIGNET_RETURN_IF_ERROR(
@@ -213,8 +214,8 @@ absl::Status LintLeaf(const Profile& profile, const x509::Certificate& certifica
                                                 {NID_subject_key_identifier, false},
                                                 {NID_authority_key_identifier, false}}));
   SIGNET_RETURN_IF_ERROR(LintConstraints(bytes, false));
-  SIGNET_RETURN_IF_ERROR(Require(X509_get_key_usage(second_opinion.get()) == KU_DIGITAL_SIGNATURE,
-                                 "the keyUsage must be digitalSignature alone"));
+  SIGNET_RETURN_IF_ERROR(
+      Require(X509_get_key_usage(bytes) == KU_DIGITAL_SIGNATURE, "the keyUsage must be digitalSignature alone"));
   SIGNET_RETURN_IF_ERROR(
       Require(certificate.extended_key_usages() == std::vector<std::string>({kServerAuthOid, kClientAuthOid}),
               "the extendedKeyUsage must be serverAuth and clientAuth"));
@@ -225,16 +226,14 @@ absl::Status LintLeaf(const Profile& profile, const x509::Certificate& certifica
 
 absl::Status LintRoot(const x509::Certificate& certificate) {
   const std::shared_ptr<X509> second_opinion = certificate.ParseWithOpenssl();
-  SIGNET_RETURN_IF_ERROR(Require(second_opinion != nullptr, "OpenSSL does not read it"));
   X509* const bytes = second_opinion.get();
   SIGNET_RETURN_IF_ERROR(LintReadings(bytes, certificate));
-  SIGNET_RETURN_IF_ERROR(Require(X509_get_version(bytes) == X509_VERSION_3, "it is not X.509 version 3"));
   SIGNET_RETURN_IF_ERROR(LintSerial(bytes));
   SIGNET_RETURN_IF_ERROR(LintSignatureAlgorithm(bytes, certificate.public_key()));
   SIGNET_RETURN_IF_ERROR(LintExtensions(
       bytes, {{NID_basic_constraints, true}, {NID_key_usage, true}, {NID_subject_key_identifier, false}}));
   SIGNET_RETURN_IF_ERROR(LintConstraints(bytes, true));
-  SIGNET_RETURN_IF_ERROR(Require(X509_get_key_usage(second_opinion.get()) == (KU_KEY_CERT_SIGN | KU_CRL_SIGN),
+  SIGNET_RETURN_IF_ERROR(Require(X509_get_key_usage(bytes) == (KU_KEY_CERT_SIGN | KU_CRL_SIGN),
                                  "the keyUsage must be keyCertSign and cRLSign"));
   SIGNET_RETURN_IF_ERROR(Require(certificate.subject_key_id() == x509::KeyIdentifier(certificate.public_key()),
                                  "the subjectKeyIdentifier is not the key's"));

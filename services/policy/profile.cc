@@ -62,12 +62,10 @@ absl::Status CheckKey(const Profile& profile, const x509::PublicKey& key) {
       return KeyRefused(absl::StrCat("RSA keys are not allowed for profile ", profile.name, "; use P-256 or P-384"));
     case x509::KeyType::kEd25519:
       return KeyRefused("Ed25519 keys are refused: Slurm's TLS library crashes on them; use P-256 or P-384");
-    case x509::KeyType::kEcP521:
-    case x509::KeyType::kRsaPss:
-    case x509::KeyType::kOther:
-      break;
+    default:
+      return KeyRefused(
+          absl::StrCat("this kind of key is not allowed for profile ", profile.name, "; use P-256 or P-384"));
   }
-  return KeyRefused(absl::StrCat("this kind of key is not allowed for profile ", profile.name, "; use P-256 or P-384"));
 }
 
 absl::Status CheckRequest(const Profile& profile, const x509::CertificateRequest& request, absl::string_view name) {

@@ -48,7 +48,7 @@ const std::vector<unsigned>& SmallPrimes() {
     for (unsigned n = 2; n < kSmallPrimeBound; ++n) {
       if (composite[n]) continue;
       found.push_back(n);
-      for (unsigned multiple = n * n; multiple < kSmallPrimeBound && n < 182; multiple += n) composite[multiple] = true;
+      for (unsigned multiple = n * n; multiple < kSmallPrimeBound; multiple += n) composite[multiple] = true;
     }
     return found;
   }());
@@ -101,7 +101,7 @@ int FindClosePrimes(const BIGNUM* n, BN_CTX* scratch, bool& close) {
     if (!BN_is_negative(rest)) {
       done &= SquareRoot(b, next, rest, scratch);
       done &= BN_sqr(next, b, scratch);
-      close = done == 1 && BN_cmp(next, rest) == 0;
+      close = BN_cmp(next, rest) == 0;
     }
     done &= BN_add_word(a, 1);
   }

@@ -26,7 +26,7 @@ TEST(RenderCaFile, WritesACommentAndACertificateEach) {
   EXPECT_EQ(x509::Certificate::ListFromPem(content)->size(), 2u);
 }
 
-// Attack row 40. Subjects of one to sixty-four characters make sizes on both sides of a page's end.
+// Subjects of one to sixty-four characters make sizes on both sides of a page's end.
 TEST(RenderCaFile, NeverMakesAMultipleOfFourKib) {
   std::size_t padded = 0;
   // Signatures differ in length, so which sizes come up is chance: few rounds have no such file.

@@ -57,7 +57,7 @@ TEST_F(SignedBundleTest, AnnouncesTheNextKey) {
   EXPECT_FALSE(Sign(bundle, key_).ok());
 }
 
-// Attack row 54: a machine in the middle brings a bundle with a key of its own, or with the real key and its own
+// A machine in the middle brings a bundle with a key of its own, or with the real key and its own
 // signature.
 TEST_F(SignedBundleTest, OfAnotherKeyIsNotBelieved) {
   const std::string forged = *Sign(bundle_, thief_);

@@ -64,7 +64,7 @@ TEST_F(WriterTest, FollowsGenerationsUpAndNeverDown) {
   EXPECT_EQ(CaFile(), PemOf(3));
 }
 
-// Attack row 54: the file is gone, what was seen is not.
+// The file is gone, what was seen is not.
 TEST_F(WriterTest, RemembersTheHighestGenerationWithoutTheFiles) {
   EXPECT_EQ(*Offer(3), WriteResult::kWritten);
   std::filesystem::remove(target_.ca_cert_file);

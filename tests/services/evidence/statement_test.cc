@@ -111,7 +111,7 @@ TEST(Statement, IsNotSignedWithAFieldThatNobodyWouldAccept) {
   EXPECT_FALSE(Sign(statement, NewKey(), nullptr).ok());
 }
 
-// Attack rows 2, 3 and 11, field by field. The signatures are right each time: only the bounds can refuse.
+// Field by field. The signatures are right each time: only the bounds can refuse.
 TEST(Statement, RefusesEveryFieldOutOfItsBounds) {
   const std::pair<const char*, std::function<void(v1::Statement&)>> wrongs[] = {
       {"key_id empty", [](auto& m) { m.clear_key_id(); }},
@@ -202,7 +202,7 @@ TEST(Statement, RefusesUnknownFieldsAtEveryLevel) {
   ExpectRefused(forge.Signed());
 }
 
-// Attack row 11: duplicated. Protobuf lets the last one win, and another reader may take the first.
+// Duplicated. Protobuf lets the last one win, and another reader may take the first.
 TEST(Statement, RefusesAFieldThatComesTwiceOrOutOfOrder) {
   Forge forge;
   const std::string bytes = forge.message.SerializeAsString();
@@ -242,6 +242,38 @@ TEST(Statement, RefusesWhatIsTooLarge) {
   ExpectRefused(std::string(32 * 1024 + 1, '\x0a'));
   ExpectRefused(std::string(1 << 20, 'x'));
   ExpectRefused("");
+}
+
+TEST(Statement, RefusesASignatureThatIsTooLongForItsCurve) {
+  const Forge forge;
+  v1::SignedStatement outer;
+  ASSERT_TRUE(outer.ParseFromString(forge.Signed()));
+  outer.set_token_signature(std::string(73, 's'));
+  ExpectRefused(outer.SerializeAsString(), "token's");
+  ASSERT_TRUE(outer.ParseFromString(forge.Signed()));
+  outer.set_identity_signature(std::string(73, 's'));
+  ExpectRefused(outer.SerializeAsString(), "identity's");
+}
+
+TEST(Statement, RefusesABootIdThatHoldsAnythingButHexAndHyphens) {
+  for (const char odd : {'g', 'z', '{', '\x7f', 'A', '/', '_'}) {
+    Forge forge;
+    std::string boot_id = ExampleStatement().boot_id;
+    boot_id[0] = odd;
+    forge.message.set_boot_id(boot_id);
+    ExpectRefused(forge.Signed(), std::string(1, odd));
+  }
+}
+
+TEST(Statement, TakesEveryCharacterThatAClustersNameMayHaveAndAnUnknownLoadedBundle) {
+  Statement statement = ExampleStatement();
+  statement.cluster = "Alpha-2_test.site";
+  statement.bundle_loaded = {};
+  statement.loaded_seen_at_renewal = false;
+  const auto parsed = SignedStatement::Parse(*Sign(statement, NewKey(), nullptr));
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  EXPECT_EQ(parsed->statement().cluster, statement.cluster);
+  EXPECT_FALSE(parsed->statement().loaded_seen_at_renewal);
 }
 
 TEST(Statement, RefusesASignatureOfAnotherDomain) {
@@ -292,7 +324,6 @@ TEST(Statement, IsVerifiedByItsOwnTokenOnly) {
   EXPECT_EQ(base::ReasonOf(forged->VerifyToken(forge.token.public_key())), base::kEvidenceInvalid);
 }
 
-// Attack row 4.
 TEST(CheckTimes, HoldsFromIssuedLessTheSkewToExpiry) {
   const Statement statement = ExampleStatement();
   EXPECT_TRUE(CheckTimes(statement, statement.issued_at).ok());
@@ -333,7 +364,7 @@ TEST(ScriptToken, IsOneLineOfLettersAndComesBack) {
   EXPECT_EQ(*DecodeScriptToken(text + "\n"), bytes);
 }
 
-// Attack row 3: every one of these passes the documented shell scripts.
+// Every one of these passes the documented shell scripts.
 TEST(ScriptToken, RefusesWhatTheShellScriptsAccept) {
   const std::string text = EncodeScriptToken(Forge().Signed());
   for (const std::string& wrong : {std::string(),

@@ -186,7 +186,7 @@ TEST(WriteAtomically, SaysWhenTheDirectoryIsMissingOrThePathIsADirectory) {
   EXPECT_EQ(EntriesOf(dir.path()), 1u);
 }
 
-// Attack row 23: a full disk leaves the old content, no rubbish, and names the path.
+// A full disk leaves the old content, no rubbish, and names the path.
 TEST(WriteAtomically, LeavesTheOldContentWhenTheDiskIsFull) {
   const TemporaryDirectory dir;
   if (mount("tmpfs", dir.path().c_str(), "tmpfs", 0, "size=64k") != 0) GTEST_SKIP() << "mount is not permitted here";
@@ -218,7 +218,7 @@ TEST(WriteAtomically, LeavesTheOldContentWhenAFileMayNotGrow) {
   EXPECT_EQ(EntriesOf(dir.path()), 1u);
 }
 
-// Attack rows 23 and 47: whenever the writer is killed, a reader sees one whole content.
+// Whenever the writer is killed, a reader sees one whole content.
 TEST(WriteAtomically, IsWholeAfterAKillAtAnyMoment) {
   const TemporaryDirectory dir;
   const std::string path = dir / "f";

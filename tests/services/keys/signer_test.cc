@@ -17,7 +17,7 @@ TEST(Signer, ChoosesTheHashOfTheCurvesSize) {
             x509::SignatureAlgorithm::kRsaSha256);
 }
 
-// Attack row 11: a signature of another domain.
+// A signature of another domain.
 TEST(Signer, KeepsDomainsApart) {
   const PrivateKey key = *PrivateKey::Generate(x509::KeyType::kEcP256);
   const char* const domains[] = {kStatementDomain, kBundleDomain, kReportDomain, kCheckpointDomain};
