@@ -171,6 +171,15 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> Connect(absl::string_view address
   return grpc::CreateCustomChannel(target, credentials, arguments);
 }
 
+absl::Status SendBearer(const base::SecretBytes& token, absl::string_view address, grpc::ClientContext& context) {
+  if (absl::StartsWith(address, "unix:")) {
+    return Misconfigured(absl::StrCat("a bearer token is not sent to ", address, ": it is for host:port over TLS"));
+  }
+  // gRPC itself refuses to send these over a channel without TLS.
+  context.set_credentials(grpc::AccessTokenCredentials(std::string(token.ExposeSecret())));
+  return absl::OkStatus();
+}
+
 absl::Status FromGrpc(const grpc::Status& status, absl::string_view address) {
   if (status.ok()) return absl::OkStatus();
   std::string message = status.error_message();

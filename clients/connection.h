@@ -11,6 +11,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "grpcpp/grpcpp.h"
+#include "services/base/secret_bytes.h"
 
 namespace signet::clients {
 
@@ -33,6 +34,10 @@ struct TlsFiles {
 // naming the file that is missing, does not parse, has expired, or is not the other's. Connects at the first call, not
 // here.
 absl::StatusOr<std::shared_ptr<grpc::Channel>> Connect(absl::string_view address, const std::optional<TlsFiles>& tls);
+
+// Sends `token` with this one call, as "authorization: Bearer …". FAILED_PRECONDITION / CONFIGURATION for a unix
+// socket: a bearer token is for whoever reads it, and travels over verified TLS alone.
+absl::Status SendBearer(const base::SecretBytes& token, absl::string_view address, grpc::ClientContext& context);
 
 // A gRPC status as the server meant it: reason and next step from ErrorInfo, the request id at the end of the message.
 // UNAVAILABLE and DEADLINE_EXCEEDED without an ErrorInfo have reason kUnreachable, name the address and what to check.

@@ -62,6 +62,11 @@ absl::StatusOr<Config> LoadConfig(const std::string& path) {
   for (const std::string& file : config.token_files) RequireAbsolute(root, "token_files", file);
   root.String("state_dir", &config.state_dir);
   RequireAbsolute(root, "state_dir", config.state_dir);
+  root.String("slurmd_spool_dir", &config.slurmd_spool_dir);
+  RequireAbsolute(root, "slurmd_spool_dir", config.slurmd_spool_dir);
+  yaml::Section kubernetes = root.Child("kubernetes");
+  kubernetes.String("token_file", &config.kubernetes_token_file);
+  RequireAbsolute(kubernetes, "token_file", config.kubernetes_token_file);
   ReadPin(root, &config.bundle_pin);
   root.Strings("bundle_sources", &config.bundle_sources);
   for (const std::string& file : config.bundle_sources) RequireAbsolute(root, "bundle_sources", file);

@@ -22,6 +22,9 @@ struct Config {
   std::vector<std::string> token_files = {"/etc/signet/{node}.token", "/etc/signet/token",
                                           "/etc/slurm/certmgr/{node}_token.txt", "/etc/slurm/certmgr/token"};
   std::string state_dir = "/var/lib/signet-slurm";
+  std::string slurmd_spool_dir = "/var/spool/slurmd";  // SlurmdSpoolDir of slurm.conf, with its %n and %h
+  // This pod's projected ServiceAccount token; where there is no such file, this is not Kubernetes.
+  std::string kubernetes_token_file = "/var/run/secrets/signet/token";
   std::string bundle_pin;                   // raw SHA-256; empty: the token file's
   std::vector<std::string> bundle_sources;  // files with a signed bundle
   std::string certgen_subject = "CN={host}";

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "adapters/slurm/pod_token.h"
 #include "adapters/slurm/refresh.h"
 #include "services/base/reason.h"
 #include "services/base/status_macros.h"
@@ -23,14 +24,20 @@ constexpr absl::Duration kLeastLife = absl::Hours(24);
 // What another script of the same node may hold the lock for: some fsyncs.
 constexpr absl::Duration kLockTime = absl::Seconds(2);
 
-absl::Status NoEvidence(const std::string& node, const std::string& daemon, const TokenSearch& search) {
+// `key_id` is that of an identity key that can be approved; empty when there is none.
+absl::Status NoEvidence(const std::string& node, const std::string& daemon, const TokenSearch& search,
+                        absl::string_view key_id = "") {
   const absl::string_view option = daemon == "slurmd" ? "" : " --daemon sackd";
+  const std::string approve =
+      key_id.empty() ? ""
+                     : absl::StrCat(", or approve this host: signetctl node approve ", node, " --key ", key_id, option);
   return base::Refusal(
       absl::StatusCode::kPermissionDenied, base::kEvidenceMissing,
-      absl::StrCat("no token for node ", node, " (", daemon, ") and no identity key yet; tried ",
+      absl::StrCat("no token for node ", node, " (", daemon, ") and no ", key_id.empty() ? "" : "admitted ",
+                   "identity key yet; tried ",
                    search.refused.empty() ? "nothing: token_files is empty" : absl::StrJoin(search.refused, ", ")),
       absl::StrCat("on the server: signetctl token create ", node, option,
-                   " --out-dir DIR, then copy the file to this host"));
+                   " --out-dir DIR, then copy the file to this host", approve));
 }
 
 // Which bundle the daemon has loaded is known only when the same process has renewed before with the same file: it
@@ -49,7 +56,7 @@ bool StillSays(const evidence::Statement& pending, const evidence::Statement& no
          pending.expires_at - now.issued_at >= kLeastLife && pending.cluster == now.cluster &&
          pending.node == now.node && pending.daemon == now.daemon && pending.boot_id == now.boot_id &&
          pending.key_id == now.key_id && pending.bundle_on_disk.sha256 == now.bundle_on_disk.sha256 &&
-         (now.token_id.empty() || pending.token_id == now.token_id);
+         (now.token_id.empty() || pending.token_id == now.token_id) && pending.kubernetes_token == now.kubernetes_token;
 }
 
 }  // namespace
@@ -105,47 +112,105 @@ absl::StatusOr<NodeState> Enrolment::OpenState(const std::string& node) const {
 
 absl::StatusOr<Request> Enrolment::Pending(const std::string& node, bool renewal) {
   const TokenSearch search = FindToken(config_, node, host_.daemon);
-  // Before a directory is made: a garbled $1 that happens to be a name must leave nothing behind.
   const std::string identity = absl::StrCat(config_.state_dir, "/", host_.uid, "/", node, "/identity");
-  if (!search.token.has_value() && !files::Exists(identity)) return NoEvidence(node, host_.daemon, search);
+  if (!search.token.has_value() && !files::Exists(identity) && !files::Exists(config_.kubernetes_token_file)) {
+    // At a renewal before a directory is made: sackd's garbled $1 that happens to be a name must leave nothing behind.
+    if (renewal) return NoEvidence(node, host_.daemon, search);
+    absl::StatusOr<NodeState> state = OpenState(node);
+    if (!state.ok() || !state->CreateIdentity("").ok()) return NoEvidence(node, host_.daemon, search);
+    return NoEvidence(node, host_.daemon, search, state->identity()->key.public_key().key_id());
+  }
   SIGNET_ASSIGN_OR_RETURN(NodeState state, OpenState(node));
-  if (!state.identity().has_value()) {
-    if (!search.token.has_value()) return NoEvidence(node, host_.daemon, search);
-    SIGNET_RETURN_IF_ERROR(state.CreateIdentity());
+  if (!renewal || !state.identity().has_value()) {
+    SIGNET_RETURN_IF_ERROR(ChooseIdentity(state, search));
+  } else {
+    SIGNET_RETURN_IF_ERROR(KeepAnsweredIdentity(state));
   }
   return CurrentRequest(state, node, search, renewal);
 }
 
-absl::StatusOr<std::string> Enrolment::ClusterFrom(const TokenSearch& search, const std::optional<Request>& printed,
+bool Enrolment::IsEnrolling(const std::optional<Request>& pending) const {
+  return pending.has_value() && !pending->renewal && pending->parent == host_.parent;
+}
+
+bool Enrolment::WasInVain(const Identity& identity, const std::optional<Request>& pending) const {
+  return pending.has_value() && !pending->renewal && pending->facts.key_id == identity.key.public_key().key_id() &&
+         pending->parent != host_.parent;
+}
+
+absl::Status Enrolment::ChooseIdentity(NodeState& state, const TokenSearch& search) const {
+  const std::string token_id = search.token.has_value() ? search.token->id : "";
+  if (!state.identity().has_value()) return state.CreateIdentity(token_id);
+  const std::optional<Identity>& other = state.other_identity();
+  const bool token_has_its_key =
+      state.identity()->token_id == token_id || (other.has_value() && other->token_id == token_id);
+  if (!token_id.empty() && !token_has_its_key) return state.CreateIdentity(token_id);
+  // A token that expired unused, or was meant for other use, must not cost the node an identity that is still good; nor
+  // must an ended identity keep it from a good token. The daemon never learns why it was refused: so take turns.
+  if (other.has_value() && WasInVain(*state.identity(), state.pending())) return state.UseOtherIdentity();
+  return absl::OkStatus();
+}
+
+absl::Status Enrolment::KeepAnsweredIdentity(NodeState& state) const {
+  const std::optional<Identity>& other = state.other_identity();
+  if (!other.has_value() || IsEnrolling(state.pending())) return absl::OkStatus();
+  const std::optional<Request> printed = state.printed();
+  if (!printed.has_value() || printed->facts.key_id != other->key.public_key().key_id()) return absl::OkStatus();
+  return state.UseOtherIdentity();
+}
+
+absl::StatusOr<std::string> Enrolment::PodTokenFor(const Identity& identity, const std::optional<Request>& printed,
+                                                   const std::optional<Request>& pending, bool renewal) const {
+  if (renewal && IsEnrolling(pending)) return pending->facts.kubernetes_token;
+  const bool admitted = printed.has_value() && printed->facts.key_id == identity.key.public_key().key_id();
+  // Everybody on the controller can read it there: it travels only while nothing else proves who this is. A server that
+  // was restored from a backup may have forgotten the key.
+  if (admitted && (renewal || !WasInVain(identity, pending))) return std::string();
+  const absl::StatusOr<base::SecretBytes> token = ReadPodToken(config_.kubernetes_token_file);
+  if (token.ok()) return std::string(token->ExposeSecret());
+  if (admitted || absl::IsNotFound(token.status())) return std::string();
+  return token.status();
+}
+
+absl::StatusOr<std::string> Enrolment::ClusterFrom(const FoundToken* token, const std::optional<Request>& printed,
                                                    const std::optional<Request>& pending) const {
   if (!config_.cluster.empty()) return config_.cluster;
-  if (search.token.has_value()) return search.token->cluster;
+  if (token != nullptr) return token->cluster;
   if (printed.has_value()) return printed->facts.cluster;
   if (pending.has_value()) return pending->facts.cluster;
-  return base::Refusal(absl::StatusCode::kFailedPrecondition, base::kConfiguration, "cluster is not known",
-                       absl::StrCat("set cluster in ", ConfigPath()));
+  return base::Refusal(absl::StatusCode::kFailedPrecondition, base::kConfiguration,
+                       "the cluster's name is not known: no token file for this node tells it",
+                       absl::StrCat("put the node's token in place, or set cluster in ", ConfigPath()));
 }
 
 absl::StatusOr<Request> Enrolment::CurrentRequest(NodeState& state, const std::string& node, const TokenSearch& search,
                                                   bool renewal) {
   const std::optional<Request> pending = state.pending();
   const std::optional<Request> printed = state.printed();
-  const FoundToken* const token = search.token.has_value() ? &*search.token : nullptr;
+  const Identity& identity = *state.identity();
+  // Another token would be spent on a key that it was not made for.
+  const FoundToken* const token =
+      search.token.has_value() && search.token->id == identity.token_id ? &*search.token : nullptr;
   evidence::Statement facts;
-  SIGNET_ASSIGN_OR_RETURN(facts.cluster, ClusterFrom(search, printed, pending));
+  SIGNET_ASSIGN_OR_RETURN(facts.cluster, ClusterFrom(token, printed, pending));
+  if (token == nullptr) {
+    SIGNET_ASSIGN_OR_RETURN(facts.kubernetes_token, PodTokenFor(identity, printed, pending, renewal));
+  }
   // A statement tells which bundle lies on disk: bring that up to date first. Enrolment neither waits for it nor fails
   // with it.
-  if (host_.uid == 0)
-    RefreshFromFiles(config_, facts.cluster, token != nullptr ? token->bundle_pin : "", clock_.Now()).IgnoreError();
+  if (host_.uid == 0) {
+    RefreshFromFiles(config_, facts.cluster, search.token.has_value() ? search.token->bundle_pin : "", clock_.Now())
+        .IgnoreError();
+  }
   const bundle::OnDisk on_disk = bundle::Observe(config_.ca_cert_file);
   const absl::Time now = clock_.Now();
-  facts.key_id = state.identity()->public_key().key_id();
+  facts.key_id = identity.key.public_key().key_id();
   facts.node = node;
   facts.daemon = host_.daemon;
   facts.issued_at = absl::FromUnixMillis(absl::ToUnixMillis(now));
   facts.expires_at = facts.issued_at + evidence::kStatementLifetime;
   facts.boot_id = host_.boot_id;
-  facts.identity_spki_der = state.identity()->public_key().spki_der();
+  facts.identity_spki_der = identity.key.public_key().spki_der();
   if (token != nullptr) facts.token_id = token->id;
   facts.bundle_on_disk = {on_disk.generation, on_disk.sha256};
   facts.bundle_loaded = Loaded(printed, host_, facts.bundle_on_disk);
@@ -164,10 +229,9 @@ absl::StatusOr<Request> Enrolment::CurrentRequest(NodeState& state, const std::s
   facts.csr_spki_sha256 = tls_key->public_key().spki_sha256();
   SIGNET_ASSIGN_OR_RETURN(facts.seq, state.NextSeq(now));
   SIGNET_ASSIGN_OR_RETURN(std::string statement,
-                          evidence::Sign(facts, *state.identity(), token != nullptr ? &token->key : nullptr));
+                          evidence::Sign(facts, identity.key, token != nullptr ? &token->key : nullptr));
   // Remade between get-node-token and generate-csr of one enrolment, it is still an enrolment.
-  const bool enrolling = pending.has_value() && !pending->renewal && pending->parent == host_.parent;
-  Request request{*tls_key, std::move(statement), std::move(facts), renewal && !enrolling, host_.parent};
+  Request request{*tls_key, std::move(statement), std::move(facts), renewal && !IsEnrolling(pending), host_.parent};
   SIGNET_RETURN_IF_ERROR(state.KeepPending(request));
   return request;
 }

@@ -23,7 +23,9 @@ class Enrolment {
   Enrolment(const Config& config, const Host& host, const base::Clock& clock, const Deadline& deadline)
       : config_(config), host_(host), clock_(clock), deadline_(deadline) {}
 
-  // What get_node_token prints: the pending request's statement as "signet1.…", without a newline.
+  // What get_node_token prints: the pending request's statement as "signet1.…", without a newline. Slurm runs it at a
+  // full enrolment alone, so here, and nowhere else, a token file that the identity key was not made for brings a new
+  // identity key. Where nothing can vouch for this node, it leaves an identity key that can be approved, and fails.
   absl::StatusOr<std::string> NodeToken(absl::string_view name);
   // What generate_csr prints: a CSR of the pending request's key with the same statement inside.
   absl::StatusOr<std::string> Csr(absl::string_view name);
@@ -38,9 +40,22 @@ class Enrolment {
   // The pending request, remade when it would no longer be believed; its TLS key stays until it is printed, since the
   // daemon may hold a CSR of it.
   absl::StatusOr<Request> Pending(const std::string& node, bool renewal);
+  // Makes, keeps or changes the identity key at a full enrolment.
+  absl::Status ChooseIdentity(NodeState& state, const TokenSearch& search) const;
   absl::StatusOr<Request> CurrentRequest(NodeState& state, const std::string& node, const TokenSearch& search,
                                          bool renewal);
-  absl::StatusOr<std::string> ClusterFrom(const TokenSearch& search, const std::optional<Request>& printed,
+  // At a renewal the identity key whose request was answered last is the one to ask with, whatever a full enrolment
+  // that led nowhere has left.
+  absl::Status KeepAnsweredIdentity(NodeState& state) const;
+  // The pod's token where it is needed as evidence; empty otherwise.
+  absl::StatusOr<std::string> PodTokenFor(const Identity& identity, const std::optional<Request>& printed,
+                                          const std::optional<Request>& pending, bool renewal) const;
+  // True when this very process of the daemon is in the middle of a full enrolment.
+  bool IsEnrolling(const std::optional<Request>& pending) const;
+  // True when another process of the daemon has asked with this identity key at a full enrolment, and got no answer.
+  bool WasInVain(const Identity& identity, const std::optional<Request>& pending) const;
+  // `token` is the one that signs.
+  absl::StatusOr<std::string> ClusterFrom(const FoundToken* token, const std::optional<Request>& printed,
                                           const std::optional<Request>& pending) const;
   absl::StatusOr<NodeState> OpenState(const std::string& node) const;
 

@@ -32,15 +32,17 @@ int Main(int argc, char** argv) {
     HideArguments(argc, argv);
     return Fail("usage", invocation.status());
   }
-  if (!prepared.ok()) return Fail(invocation->name, prepared);
+  // A pre-start that cannot tell what it did must still not keep slurmd from starting.
+  const bool pre_start = invocation->verb == slurm::Verb::kPreStart;
+  if (!prepared.ok() && !pre_start) return Fail(invocation->name, prepared);
   if (invocation->verb == slurm::Verb::kCertgen) HideArguments(argc, argv);
   slurm::EndAfter(invocation->verb == slurm::Verb::kInstall ? kAmple : slurm::kTotalTime + absl::Milliseconds(200),
-                  invocation->name);
+                  invocation->name, pre_start ? 0 : 1);
   const slurm::Deadline deadline(slurm::kTotalTime);
   signet::clients::PrepareProcess();
   const absl::StatusOr<signet::base::SecretBytes> output = slurm::Run(*invocation, deadline);
   if (!output.ok()) return Fail(invocation->name, output.status());
-  if (const absl::Status printed = slurm::Print(output->ExposeSecret()); !printed.ok())
+  if (const absl::Status printed = slurm::Print(output->ExposeSecret()); !printed.ok() && !pre_start)
     return Fail(invocation->name, printed);
   return 0;
 }

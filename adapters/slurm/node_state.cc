@@ -91,12 +91,13 @@ absl::Status NodeState::Load(const Host& host) {
   const absl::StatusOr<base::SecretBytes> pem = files::ReadSecret(Path("identity"));
   if (absl::IsNotFound(pem.status())) return absl::OkStatus();
   if (!pem.ok()) return pem.status();
-  absl::StatusOr<keys::PrivateKey> key = keys::PrivateKey::FromPem(*pem);
-  if (!key.ok()) {
+  absl::StatusOr<std::vector<Identity>> identities = ParseIdentities(*pem);
+  if (!identities.ok()) {
     SIGNET_RETURN_IF_ERROR(StartOver());
     return machine.empty() ? absl::OkStatus() : files::WriteAtomically(Path("host"), machine + "\n", kPrivateFile);
   }
-  identity_ = *std::move(key);
+  identity_ = identities->front();
+  if (identities->size() > 1) other_ = identities->back();
   return absl::OkStatus();
 }
 
@@ -110,11 +111,27 @@ absl::Status NodeState::StartOver() {
   return files::MakeDirectories(directory_, kPrivateDirectory);
 }
 
-absl::Status NodeState::CreateIdentity() {
+absl::Status NodeState::CreateIdentity(const std::string& token_id) {
   SIGNET_ASSIGN_OR_RETURN(keys::PrivateKey key, keys::PrivateKey::Generate(x509::KeyType::kEcP256));
-  SIGNET_ASSIGN_OR_RETURN(const base::SecretBytes pem, key.ToPem());
-  SIGNET_RETURN_IF_ERROR(files::WriteAtomically(Path("identity"), pem.ExposeSecret(), kPrivateFile));
-  identity_ = std::move(key);
+  const std::optional<Request> answered = printed();
+  const bool other_was_answered =
+      other_.has_value() && answered.has_value() && answered->facts.key_id == other_->key.public_key().key_id();
+  return KeepIdentities({std::move(key), token_id}, other_was_answered ? other_ : identity_);
+}
+
+absl::Status NodeState::UseOtherIdentity() {
+  if (!other_.has_value()) return absl::FailedPreconditionError("there is no other identity key");
+  return KeepIdentities(*other_, identity_);
+}
+
+absl::Status NodeState::KeepIdentities(Identity in_use, std::optional<Identity> other) {
+  std::vector<Identity> identities = {std::move(in_use)};
+  if (other.has_value()) identities.push_back(*std::move(other));
+  SIGNET_ASSIGN_OR_RETURN(const base::SecretBytes file, EncodeIdentities(identities));
+  SIGNET_RETURN_IF_ERROR(files::WriteAtomically(Path("identity"), file.ExposeSecret(), kPrivateFile));
+  identity_ = identities.front();
+  other_ = std::nullopt;
+  if (identities.size() > 1) other_ = identities.back();
   return absl::OkStatus();
 }
 

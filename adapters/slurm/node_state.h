@@ -1,7 +1,7 @@
 // What one user's daemon remembers about one node: <state_dir>/<uid>/<node>/, 0700. A kill at any point leaves a usable
 // state.
 //
-//   identity  the identity key, kept
+//   identity  the identity key, kept, and the one before it (see identity_file.h)
 //   pending   the request whose key was not handed out yet
 //   printed   the last request whose key was
 //   seq       the last sequence number used
@@ -19,9 +19,9 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "adapters/slurm/host.h"
+#include "adapters/slurm/identity_file.h"
 #include "adapters/slurm/request.h"
 #include "services/files/lock.h"
-#include "services/keys/private_key.h"
 
 namespace signet::slurm {
 
@@ -37,9 +37,15 @@ class NodeState {
   static absl::StatusOr<NodeState> Open(const std::string& state_dir, const Host& host, absl::string_view node,
                                         absl::Duration timeout);
 
-  // The identity key; nullopt before CreateIdentity.
-  const std::optional<keys::PrivateKey>& identity() const { return identity_; }
-  absl::Status CreateIdentity();
+  // The identity key in use; nullopt before CreateIdentity.
+  const std::optional<Identity>& identity() const { return identity_; }
+  // The one that was in use before: it is kept, since nobody knows yet whether the server admits the newer one.
+  const std::optional<Identity>& other_identity() const { return other_; }
+  // A fresh key for the token with this id (hex; empty: for none). Beside it stays the key whose request was answered
+  // last, else the one in use.
+  absl::Status CreateIdentity(const std::string& token_id);
+  // The two change places. FAILED_PRECONDITION when there is one.
+  absl::Status UseOtherIdentity();
   // A request that does not parse counts as none: another one takes its place.
   std::optional<Request> pending() const { return ReadRequest("pending"); }
   std::optional<Request> printed() const { return ReadRequest("printed"); }
@@ -55,12 +61,14 @@ class NodeState {
   NodeState(std::string directory, files::FileLock lock) : directory_(std::move(directory)), lock_(std::move(lock)) {}
   absl::Status Load(const Host& host);
   absl::Status StartOver();
+  absl::Status KeepIdentities(Identity in_use, std::optional<Identity> other);
   std::optional<Request> ReadRequest(absl::string_view name) const;
   std::string Path(absl::string_view name) const;
 
   std::string directory_;
   files::FileLock lock_;
-  std::optional<keys::PrivateKey> identity_;
+  std::optional<Identity> identity_;
+  std::optional<Identity> other_;
 };
 
 }  // namespace signet::slurm

@@ -23,6 +23,7 @@ namespace {
 constexpr std::size_t kLongestLine = 2000;
 
 const char* overdue_verb = "";
+int overdue_exit_code = 1;
 
 bool IsOpen(int descriptor) { return fcntl(descriptor, F_GETFD) != -1; }
 
@@ -62,7 +63,7 @@ void Overdue(int /*signal*/) {
   for (const char* part : parts) {
     if (write(STDERR_FILENO, part, strlen(part)) < 0) break;
   }
-  _exit(1);
+  _exit(overdue_exit_code);
 }
 
 }  // namespace
@@ -85,8 +86,9 @@ absl::Status PrepareForSlurm() {
                     : absl::FailedPreconditionError("stdout is closed: there is nowhere to print the answer");
 }
 
-void EndAfter(absl::Duration total, const char* verb) {
+void EndAfter(absl::Duration total, const char* verb, int exit_code) {
   overdue_verb = verb;
+  overdue_exit_code = exit_code;
   static_cast<void>(signal(SIGALRM, Overdue));
   itimerval timer = {};
   timer.it_value = absl::ToTimeval(total);

@@ -80,12 +80,13 @@ absl::StatusOr<std::string> Describe(const std::string& ca_cert_file, bundle::Wr
 }
 
 // The daemon's token brings the pin; an observer's host may hold either.
-FoundToken const* AnyToken(const Config& config, const Host& host, TokenSearch* search) {
+const FoundToken* AnyToken(const Config& config, const Host& host, absl::string_view node, TokenSearch* search) {
   std::vector<std::string> nodes = KnownNodes(config.state_dir, host.uid);
+  if (!node.empty()) nodes = {std::string(node)};
   nodes.push_back(host.name);
-  for (const std::string& node : nodes) {
+  for (const std::string& name : nodes) {
     for (const char* daemon : {"slurmd", "sackd"}) {
-      *search = FindToken(config, node, daemon);
+      *search = FindToken(config, name, daemon);
       if (search->token.has_value() && !search->token->bundle_pin.empty()) return &*search->token;
     }
   }
@@ -93,6 +94,13 @@ FoundToken const* AnyToken(const Config& config, const Host& host, TokenSearch* 
 }
 
 }  // namespace
+
+absl::StatusOr<bundle::Target> BundleTarget(const Config& config, const Host& host, absl::string_view node) {
+  TokenSearch search;
+  const FoundToken* const token = AnyToken(config, host, node, &search);
+  return TargetOf(config, config.cluster.empty() && token != nullptr ? token->cluster : config.cluster,
+                  token != nullptr ? token->bundle_pin : "");
+}
 
 absl::Status RefreshFromFiles(const Config& config, const std::string& cluster, const std::string& token_pin,
                               absl::Time now) {
@@ -102,11 +110,7 @@ absl::Status RefreshFromFiles(const Config& config, const std::string& cluster, 
 }
 
 absl::StatusOr<std::string> Refresh(const Config& config, const Host& host, const Deadline& deadline, absl::Time now) {
-  TokenSearch search;
-  const FoundToken* const token = AnyToken(config, host, &search);
-  const std::string cluster = config.cluster.empty() && token != nullptr ? token->cluster : config.cluster;
-  SIGNET_ASSIGN_OR_RETURN(const bundle::Target target,
-                          TargetOf(config, cluster, token != nullptr ? token->bundle_pin : ""));
+  SIGNET_ASSIGN_OR_RETURN(const bundle::Target target, BundleTarget(config, host));
   const Deadline network_deadline(deadline.left() -
                                   (config.bundle_sources.empty() ? absl::ZeroDuration() : kTimeForFiles));
   const absl::StatusOr<std::string> answer = Servers(config, network_deadline).TrustBundle();

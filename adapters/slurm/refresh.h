@@ -11,8 +11,14 @@
 #include "adapters/slurm/config.h"
 #include "adapters/slurm/host.h"
 #include "adapters/slurm/process.h"
+#include "services/bundle/writer.h"
 
 namespace signet::slurm {
+
+// Where this host's bundle lies, and the pin and cluster that it must verify with: the configuration's, else those of a
+// token file for `node`, for a node that enrolled here, or for the host's name. FAILED_PRECONDITION / CONFIGURATION
+// when neither has them.
+absl::StatusOr<bundle::Target> BundleTarget(const Config& config, const Host& host, absl::string_view node = "");
 
 // Tries each of bundle_sources and writes the first one that verifies; NOT_FOUND when there is none. Reads files, no
 // network, and waits at most 0.3 s in all for another writer of ca_cert_file. `token_pin` counts where the

@@ -9,8 +9,10 @@
 #include "adapters/slurm/enrolment.h"
 #include "adapters/slurm/host.h"
 #include "adapters/slurm/install.h"
+#include "adapters/slurm/pre_start.h"
 #include "adapters/slurm/refresh.h"
 #include "adapters/slurm/servers.h"
+#include "adapters/slurm/state_view.h"
 #include "services/base/clock.h"
 #include "services/base/random.h"
 #include "services/base/reason.h"
@@ -35,6 +37,9 @@ Called by Slurm, under these names or as `signet-slurm NAME` (stdout: the answer
 
 For people:
   refresh                    fetch the trust bundle, verify it, write ca_cert_file
+  pre-start [--node NAME] [--spool-dir DIR]
+                             before slurmd starts: move a certmgr_state aside with which it could not come back
+  state show [--node NAME]   identity keys (what `signetctl node approve` takes), tokens and requests of this host
   install --dest DIR         copy this program to DIR, with the seven names beside it
   --version, --help
 
@@ -51,6 +56,14 @@ absl::StatusOr<std::string> SignCsr(const Config& config, const Deadline& deadli
   SIGNET_ASSIGN_OR_RETURN(const std::string chain, Servers(config, deadline).SignCertificate(csr_pem));
   if (!csr.ok()) return csr.status();
   return CheckAnswer(chain, *csr, anchors, absl::Now());
+}
+
+// Whatever is wrong, slurmd is to start: only wrong usage is an error.
+absl::StatusOr<std::string> PreStartOf(const std::vector<std::string>& arguments,
+                                       const absl::StatusOr<Config>& config) {
+  SIGNET_ASSIGN_OR_RETURN(const PreStartOptions options, ParsePreStart(arguments));
+  if (!config.ok()) return ErrorLine("pre-start: nothing done", config.status());
+  return PreStart(*config, ObserveHost(), options, absl::Now());
 }
 
 absl::Status InstallTo(const std::vector<std::string>& arguments) {
@@ -84,6 +97,10 @@ absl::StatusOr<base::SecretBytes> Run(const Invocation& invocation, const Deadli
   // Every client command and job step runs certgen, as its own user: a fault in a file that only names the subject must
   // not stop them. The other verbs report it.
   if (!loaded.ok() && invocation.verb == Verb::kCertgen) loaded = Config();
+  if (invocation.verb == Verb::kPreStart) {
+    SIGNET_ASSIGN_OR_RETURN(const std::string lines, PreStartOf(arguments, loaded));
+    return Public(lines);
+  }
   SIGNET_RETURN_IF_ERROR(loaded.status());
   const Config config = *std::move(loaded);
   if (invocation.verb == Verb::kSignCsr) {
@@ -105,6 +122,11 @@ absl::StatusOr<base::SecretBytes> Run(const Invocation& invocation, const Deadli
   if (invocation.verb == Verb::kRefresh) {
     SIGNET_ASSIGN_OR_RETURN(const std::string line, Refresh(config, host, deadline, clock.Now()));
     return Public(line);
+  }
+  if (invocation.verb == Verb::kState) {
+    SIGNET_ASSIGN_OR_RETURN(const std::string node, ParseStateShow(arguments));
+    SIGNET_ASSIGN_OR_RETURN(const std::string text, ShowState(config, host, node, clock.Now()));
+    return Public(text);
   }
   const std::string name = arguments.empty() ? "" : arguments[0];
   Enrolment enrolment(config, host, clock, deadline);

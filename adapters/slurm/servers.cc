@@ -4,9 +4,11 @@
 #include <vector>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
+#include "adapters/slurm/pod_token.h"
 #include "services/base/reason.h"
 #include "services/base/status_macros.h"
 #include "services/files/file.h"
@@ -36,16 +38,23 @@ bool PassesOn(const absl::Status& status) { return absl::IsUnavailable(status) |
 
 }  // namespace
 
-absl::Status Servers::TryEach(const clients::TlsFiles& tls, const Call& call) {
+absl::Status Servers::TryAsController(const Call& call) {
+  clients::TlsFiles tls = config_.tls;
+  const bool in_pod = !files::Exists(tls.cert) && files::Exists(config_.kubernetes_token_file);
+  if (in_pod) tls.cert = tls.key = "";
+  return TryEach(tls, in_pod, call);
+}
+
+absl::Status Servers::TryEach(const clients::TlsFiles& tls, bool with_pod_token, const Call& call) {
   for (;;) {
-    absl::Status last = TryOnce(tls, call);
+    absl::Status last = TryOnce(tls, with_pod_token, call);
     // A failed first enrolment ends slurmd: a server that is being restarted is worth the rest of the time.
     if (!absl::IsUnavailable(last) || deadline_.left() < kBetweenRounds + kTimeToAnswer) return last;
     absl::SleepFor(kBetweenRounds);
   }
 }
 
-absl::Status Servers::TryOnce(const clients::TlsFiles& tls, const Call& call) {
+absl::Status Servers::TryOnce(const clients::TlsFiles& tls, bool with_pod_token, const Call& call) {
   std::vector<std::string> tried;
   absl::Status last = absl::DeadlineExceededError("no time left to ask a server");
   int remaining = static_cast<int>(config_.servers.size());
@@ -57,6 +66,10 @@ absl::Status Servers::TryOnce(const clients::TlsFiles& tls, const Call& call) {
     --remaining;
     SIGNET_ASSIGN_OR_RETURN(const std::shared_ptr<grpc::Channel> channel, clients::Connect(address, tls));
     const std::unique_ptr<grpc::ClientContext> context = clients::MakeContext(share);
+    if (with_pod_token && !absl::StartsWith(address, "unix:")) {
+      SIGNET_ASSIGN_OR_RETURN(const base::SecretBytes token, ReadPodToken(config_.kubernetes_token_file));
+      SIGNET_RETURN_IF_ERROR(clients::SendBearer(token, address, *context));
+    }
     last = clients::FromGrpc(call(channel, context.get()), address);
     if (!PassesOn(last)) return last;
     tried.emplace_back(last.message());
@@ -71,7 +84,7 @@ absl::StatusOr<std::string> Servers::SignCertificate(absl::string_view csr_pem) 
   request.set_csr_pem(std::string(csr_pem));
   v1::SignCertificateResponse response;
   SIGNET_RETURN_IF_ERROR(
-      TryEach(config_.tls, [&](const std::shared_ptr<grpc::Channel>& channel, grpc::ClientContext* context) {
+      TryAsController([&](const std::shared_ptr<grpc::Channel>& channel, grpc::ClientContext* context) {
         return v1::CertAuthority::NewStub(channel)->SignCertificate(context, request, &response);
       }));
   return response.certificate_chain_pem();
@@ -84,7 +97,7 @@ absl::Status Servers::ValidateNode(absl::string_view node, absl::string_view tok
   request.set_node(std::string(node));
   request.set_token(std::string(token));
   v1::ValidateNodeResponse response;
-  return TryEach(config_.tls, [&](const std::shared_ptr<grpc::Channel>& channel, grpc::ClientContext* context) {
+  return TryAsController([&](const std::shared_ptr<grpc::Channel>& channel, grpc::ClientContext* context) {
     return v1::NodeEnrollment::NewStub(channel)->ValidateNode(context, request, &response);
   });
 }
@@ -94,9 +107,10 @@ absl::StatusOr<std::string> Servers::TrustBundle() {
   // A compute node has no control certificate, and the call is public.
   if (!files::Exists(tls.cert)) tls.cert = tls.key = "";
   v1::GetTrustBundleResponse response;
-  SIGNET_RETURN_IF_ERROR(TryEach(tls, [&](const std::shared_ptr<grpc::Channel>& channel, grpc::ClientContext* context) {
-    return v1::CertAuthority::NewStub(channel)->GetTrustBundle(context, v1::GetTrustBundleRequest(), &response);
-  }));
+  SIGNET_RETURN_IF_ERROR(TryEach(
+      tls, /*with_pod_token=*/false, [&](const std::shared_ptr<grpc::Channel>& channel, grpc::ClientContext* context) {
+        return v1::CertAuthority::NewStub(channel)->GetTrustBundle(context, v1::GetTrustBundleRequest(), &response);
+      }));
   return response.signed_bundle().SerializeAsString();
 }
 

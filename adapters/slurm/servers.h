@@ -28,10 +28,12 @@ class Servers {
 
  private:
   using Call = std::function<grpc::Status(const std::shared_ptr<grpc::Channel>&, grpc::ClientContext*)>;
+  // Who calls is shown by the control certificate; in a pod without one, by the pod's token, read anew for each call.
+  absl::Status TryAsController(const Call& call);
   // A server that is away or silent passes the call on to the next; a refusal is the answer. Round after round while
   // all are away and time is left.
-  absl::Status TryEach(const clients::TlsFiles& tls, const Call& call);
-  absl::Status TryOnce(const clients::TlsFiles& tls, const Call& call);
+  absl::Status TryEach(const clients::TlsFiles& tls, bool with_pod_token, const Call& call);
+  absl::Status TryOnce(const clients::TlsFiles& tls, bool with_pod_token, const Call& call);
 
   const Config& config_;
   const Deadline& deadline_;

@@ -28,6 +28,8 @@ constexpr Row kRows[] = {
     {"keygen", Verb::kKeygen, true, 0, 0},
     {"certgen", Verb::kCertgen, true, 1, 1},
     {"refresh", Verb::kRefresh, false, 0, 0},
+    {"pre-start", Verb::kPreStart, false, 0, 4},
+    {"state", Verb::kState, false, 1, 3},
     {"install", Verb::kInstall, false, 2, 2},
     {"version", Verb::kVersion, false, 0, 0},
     {"--version", Verb::kVersion, false, 0, 0},

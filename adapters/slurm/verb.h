@@ -20,6 +20,8 @@ enum class Verb {
   kKeygen,
   kCertgen,
   kRefresh,
+  kPreStart,
+  kState,
   kInstall,
   kVersion,
   kHelp

@@ -14,6 +14,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "absl/strings/escaping.h"
 #include "services/base/random.h"
 #include "services/evidence/token.h"
 #include "services/x509/certificate_template.h"
@@ -64,6 +65,8 @@ Config ConfigIn(const Scratch& scratch) {
   config.ca_cert_file = scratch / "ca_cert.pem";
   config.token_files = {scratch / "{node}.token", scratch / "token"};
   config.state_dir = scratch / "state";
+  config.slurmd_spool_dir = scratch / "spool";
+  config.kubernetes_token_file = scratch / "pod_token";
   WriteToken(scratch / "n1.token", "n1", "slurmd");
   return config;
 }
@@ -75,7 +78,29 @@ std::string YamlOf(const Config& config) {
     return text + "]";
   };
   return "servers: " + list(config.servers) + "\nca_cert_file: " + config.ca_cert_file +
-         "\ntoken_files: " + list(config.token_files) + "\nstate_dir: " + config.state_dir + "\n";
+         "\ntoken_files: " + list(config.token_files) + "\nstate_dir: " + config.state_dir +
+         "\nslurmd_spool_dir: " + config.slurmd_spool_dir +
+         "\nkubernetes: {token_file: " + config.kubernetes_token_file + "}\ntls: {cert: " + config.tls.cert +
+         ", key: " + config.tls.key + ", ca: " + config.tls.ca + "}\n" +
+         (config.cluster.empty() ? "" : "cluster: " + config.cluster + "\n") +
+         (config.bundle_pin.empty() ? "" : "bundle_pin: " + absl::BytesToHexString(config.bundle_pin) + "\n");
+}
+
+std::string PackCertmgrState(uint16_t version, absl::Time renewed_at, const std::string& certificate_pem,
+                             const std::string& key_pem) {
+  std::string packed;
+  const auto number = [&packed](uint64_t value, int bytes) {
+    for (int shift = 8 * (bytes - 1); shift >= 0; shift -= 8)
+      packed.push_back(static_cast<char>(value >> shift & 0xff));
+  };
+  number(version, 2);
+  number(static_cast<uint64_t>(absl::ToUnixSeconds(renewed_at)), 8);
+  for (const std::string& text : {certificate_pem, key_pem}) {
+    number(text.size() + 1, 4);
+    packed += text;
+    packed.push_back('\0');
+  }
+  return packed;
 }
 
 Host HostNamed(const std::string& name) {

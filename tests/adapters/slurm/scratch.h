@@ -2,6 +2,7 @@
 #ifndef SIGNET_TESTS_ADAPTERS_SLURM_SCRATCH_H_
 #define SIGNET_TESTS_ADAPTERS_SLURM_SCRATCH_H_
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -34,6 +35,9 @@ Config ConfigIn(const Scratch& scratch);
 std::string YamlOf(const Config& config);
 void WriteToken(const std::string& path, const std::string& node, const std::string& daemon,
                 const std::string& cluster = "alpha");
+// A certmgr_state as slurmd packs it; the two texts get their NULs here.
+std::string PackCertmgrState(uint16_t version, absl::Time renewed_at, const std::string& certificate_pem,
+                             const std::string& key_pem);
 // This host, with fixed facts.
 Host HostNamed(const std::string& name);
 
