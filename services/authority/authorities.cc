@@ -62,7 +62,13 @@ absl::StatusOr<std::shared_ptr<const Authority>> OpenAuthority(const store::Auth
   }
   if (row.state == store::AuthorityState::kActive) SIGNET_RETURN_IF_ERROR(CheckActive(*certificate, row.id, now));
   std::shared_ptr<const keys::Signer> signer;
-  if (IsTrusted(row.state)) {
+  if (row.custody == kForeignCustody) {
+    // Only what never signs may lack a key, and nothing of Signet's own TLS.
+    if (row.state == store::AuthorityState::kPrepared || row.state == store::AuthorityState::kActive ||
+        row.purpose != store::Purpose::kSlurm) {
+      return Fault(row.id, "it has no key here, and its state and purpose want one", "signetd restore");
+    }
+  } else if (IsTrusted(row.state)) {
     SIGNET_ASSIGN_OR_RETURN(signer, OpenSigner(custody, CustodyLabel(row.purpose), absl::StrCat("authority ", row.id),
                                                {row.custody, row.handle, row.spki_der}));
     if (!(signer->public_key() == certificate->public_key())) {

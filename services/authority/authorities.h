@@ -47,7 +47,7 @@ absl::StatusOr<std::shared_ptr<const keys::Signer>> OpenKey(const store::Store& 
 // The opened authorities. Thread-safe; Reload() swaps the whole list at once.
 class Authorities {
  public:
-  // Opens every signer and checks that key and certificate match and that the active ones are valid now:
+  // Opens every signer, except of imported anchors, and checks that key and certificate match and that the active ones are valid now:
   // FAILED_PRECONDITION names the fault and the cure. References must outlive this.
   static absl::StatusOr<std::unique_ptr<Authorities>> Open(store::Store& store, keys::Custody& custody,
                                                            base::Clock& clock);

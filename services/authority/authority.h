@@ -19,7 +19,7 @@ struct Authority {
   store::Purpose purpose;
   store::AuthorityState state;
   x509::Certificate certificate;
-  std::shared_ptr<const keys::Signer> signer;  // null when REVOKED or DESTROYED
+  std::shared_ptr<const keys::Signer> signer;  // null when REVOKED, DESTROYED or imported
   std::vector<x509::Certificate> chain_above;
 };
 

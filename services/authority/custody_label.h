@@ -17,6 +17,9 @@ inline absl::string_view CustodyLabel(store::Purpose purpose) {
 inline constexpr char kBundlePurpose[] = "bundle";
 inline constexpr char kAuditPurpose[] = "audit";
 
+// The custody of an imported anchor: its key is not here.
+inline constexpr char kForeignCustody[] = "foreign";
+
 }  // namespace signet::authority
 
 #endif  // SIGNET_SERVICES_AUTHORITY_CUSTODY_LABEL_H_
