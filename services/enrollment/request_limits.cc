@@ -11,8 +11,9 @@ namespace {
 
 constexpr std::size_t kFirstPrune = 4096;
 
-absl::Status TooMany(absl::string_view what) {
-  return base::Refusal(absl::StatusCode::kResourceExhausted, base::kTooManyRequests, what, "try again in a second");
+absl::Status TooMany(absl::string_view what, absl::Duration wait) {
+  return base::Refusal(absl::StatusCode::kResourceExhausted, base::kTooManyRequests, what,
+                       absl::StrCat("try again in ", absl::FormatDuration(absl::Ceil(wait, absl::Seconds(1)))));
 }
 
 }  // namespace
@@ -23,14 +24,14 @@ RequestLimits::RequestLimits(const RequestRates& rates, const base::Clock& clock
       prune_at_(kFirstPrune),
       unproven_{static_cast<double>(rates.unproven_failures_per_second), clock.Now()} {}
 
-bool RequestLimits::Take(Bucket& bucket, double burst, double per_second, absl::Time now) {
-  // A clock that was set back fills nothing until it is where it was.
+absl::Duration RequestLimits::Take(Bucket& bucket, double burst, double per_second, absl::Time now) {
+  // The step of a clock that was set back fills nothing; from there it fills as ever.
   const double seconds = std::max(0.0, absl::ToDoubleSeconds(now - bucket.filled_at));
   bucket.left = std::min(burst, bucket.left + seconds * per_second);
   bucket.filled_at = now;
-  if (bucket.left < 1) return false;
+  if (bucket.left < 1) return absl::Seconds((1 - bucket.left) / per_second);
   bucket.left -= 1;
-  return true;
+  return absl::ZeroDuration();
 }
 
 absl::Status RequestLimits::TakeProven(absl::string_view key_id) {
@@ -39,17 +40,22 @@ absl::Status RequestLimits::TakeProven(absl::string_view key_id) {
   const double burst = static_cast<double>(rates_.requests_per_key_per_minute);
   if (keys_.size() >= prune_at_) Prune(now);
   Bucket& bucket = keys_.try_emplace(std::string(key_id), Bucket{burst, now}).first->second;
-  if (Take(bucket, burst, burst / 60, now)) return absl::OkStatus();
+  const absl::Duration wait = Take(bucket, burst, burst / 60, now);
+  if (wait == absl::ZeroDuration()) return absl::OkStatus();
   return TooMany(absl::StrCat("this key has asked over ", rates_.requests_per_key_per_minute,
-                              " times in a minute (limits.requests_per_key_per_minute)"));
+                              " times in a minute (limits.requests_per_key_per_minute)"),
+                 wait);
 }
 
 absl::Status RequestLimits::TakeUnproven(absl::Status refusal) {
   const absl::Time now = clock_.Now();
   const base::MutexLock lock(mutex_);
   const double rate = static_cast<double>(rates_.unproven_failures_per_second);
-  if (Take(unproven_, rate, rate, now)) return refusal;
-  return TooMany("too many requests that prove nothing (limits.unproven_failures_per_second)");
+  const absl::Duration wait = Take(unproven_, rate, rate, now);
+  if (wait == absl::ZeroDuration()) return refusal;
+  return TooMany(absl::StrCat("over ", rates_.unproven_failures_per_second,
+                              " requests a second that prove nothing (limits.unproven_failures_per_second)"),
+                 wait);
 }
 
 void RequestLimits::SetRates(const RequestRates& rates) {
@@ -57,9 +63,16 @@ void RequestLimits::SetRates(const RequestRates& rates) {
   rates_ = rates;
 }
 
+std::size_t RequestLimits::remembered() const {
+  const base::MutexLock lock(mutex_);
+  return keys_.size();
+}
+
 void RequestLimits::Prune(absl::Time now) {
   // A bucket is full again a minute after its last use.
   for (auto key = keys_.begin(); key != keys_.end();) {
+    // One that was used before the clock was set back waits a minute from here, and not until the clock is there again.
+    key->second.filled_at = std::min(key->second.filled_at, now);
     const bool full = now - key->second.filled_at >= absl::Minutes(1);
     key = full ? keys_.erase(key) : std::next(key);
   }

@@ -38,19 +38,22 @@ class RequestLimits {
   absl::Status TakeUnproven(absl::Status refusal);
   // Takes over new rates; what was spent stays spent.
   void SetRates(const RequestRates& rates);
+  // How many keys are in memory.
+  std::size_t remembered() const;
 
  private:
   struct Bucket {
     double left = 0;
     absl::Time filled_at;
   };
-  // False when nothing is left.
-  static bool Take(Bucket& bucket, double burst, double per_second, absl::Time now);
-  // Forgets full buckets when there are too many; they are as good as new.
+  // Takes one and gives zero; when none is left takes nothing and gives how long until there is.
+  static absl::Duration Take(Bucket& bucket, double burst, double per_second, absl::Time now);
+  // Forgets full buckets when there are too many; they are as good as new. What stays is at most twice the keys of one
+  // minute.
   void Prune(absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const base::Clock& clock_;
-  base::Mutex mutex_;
+  mutable base::Mutex mutex_;
   RequestRates rates_ ABSL_GUARDED_BY(mutex_);
   std::unordered_map<std::string, Bucket> keys_ ABSL_GUARDED_BY(mutex_);
   std::size_t prune_at_ ABSL_GUARDED_BY(mutex_);

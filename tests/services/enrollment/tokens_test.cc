@@ -1,5 +1,6 @@
 #include "services/enrollment/tokens.h"
 
+#include "absl/strings/str_cat.h"
 #include "tests/services/enrollment/enrollment_fixture.h"
 
 namespace signet::enrollment {
@@ -17,6 +18,25 @@ class TokensTest : public EnrollmentTest {
   static NewToken New(const std::string& node, TokenKind kind = TokenKind::kSingleUse) {
     return {node, "slurmd", kind, SimulatedNode::NewKey().public_key().spki_der(), absl::ZeroDuration()};
   }
+  NewToken Boot(const std::string& node, absl::Duration ttl = absl::ZeroDuration()) {
+    NewToken token = New(node, TokenKind::kBoot);
+    token.ttl = ttl;
+    return token;
+  }
+  void GiveNodes(const std::string& provisioner, const std::string& hostlist) {
+    Must(world_.store->Write([&](store::Tables& tables) {
+      return tables.provisioners().Put({provisioner, hostlist, "socket:admin", world_.clock.Now()});
+    }));
+  }
+  absl::Status CreateAs(const audit::Origin& origin, const std::vector<NewToken>& tokens) {
+    // A dry run must say the same.
+    const absl::Status dry = world_.tokens->Create(tokens, true, origin).status();
+    const absl::Status real = world_.tokens->Create(tokens, false, origin).status();
+    EXPECT_EQ(dry, real);
+    return real;
+  }
+  const audit::Origin warewulf_{"tls:signet://alpha/provisioner/warewulf", "00ff", "provisioner", "warewulf"};
+
   std::size_t Stored() {
     std::size_t count = 0;
     Must(world_.store->Read([&](const store::Tables& tables) {
@@ -120,17 +140,108 @@ TEST_F(TokensTest, RevokesOpenOnesByIdAndByNode) {
   const evidence::Token a = world_.MakeToken("n1");
   world_.MakeToken("n2", TokenKind::kReusable);
   world_.MakeToken("n2");
-  EXPECT_EQ(Must(world_.tokens->Revoke({a.id()}, {"n2"}, world_.origin)), 3);
-  EXPECT_EQ(Must(world_.tokens->Revoke({a.id()}, {"n2"}, world_.origin)), 0);
+  EXPECT_EQ(Must(world_.tokens->Revoke({a.id()}, {"n2"}, "", world_.origin)), 3);
+  EXPECT_EQ(Must(world_.tokens->Revoke({a.id()}, {"n2"}, "", world_.origin)), 0);
   EXPECT_THAT(world_.AuditRows().back().bytes, HasSubstr("token.revoke"));
 }
 
 TEST_F(TokensTest, AnUnknownIdRevokesNone) {
   const evidence::Token token = world_.MakeToken("n1");
-  const auto refused = world_.tokens->Revoke({token.id(), "' OR 1=1 --"}, {}, world_.origin);
+  const auto refused = world_.tokens->Revoke({token.id(), "' OR 1=1 --"}, {}, "", world_.origin);
   EXPECT_TRUE(absl::IsNotFound(refused.status()));
   EXPECT_EQ(Refused(node_.Ask(&token)), "");
-  EXPECT_EQ(base::ReasonOf(world_.tokens->Revoke({}, {}, world_.origin).status()), base::kMalformed);
+  EXPECT_EQ(base::ReasonOf(world_.tokens->Revoke({}, {}, "", world_.origin).status()), base::kMalformed);
+}
+
+TEST_F(TokensTest, ALabelIsBoundedAuditedAndAWayToRevoke) {
+  NewToken token = New("n1");
+  for (const std::string& label : {std::string(65, 'a'), std::string("rack 7"), std::string("a,b"), std::string("ü"),
+                                   std::string("a\0b", 3), std::string("a\n")}) {
+    token.label = label;
+    EXPECT_EQ(base::ReasonOf(world_.tokens->Create({token}, false, world_.origin).status()), base::kMalformed) << label;
+  }
+  token.label = "delivery=2026-11/rack:7_b.c-D";
+  EXPECT_EQ(Must(world_.tokens->Create({token}, false, world_.origin))[0].label, token.label);
+  EXPECT_THAT(world_.AuditRows().back().bytes, AllOf(HasSubstr("label"), HasSubstr(token.label)));
+  Must(world_.tokens->Create({New("n2")}, false, world_.origin));
+  EXPECT_EQ(Must(world_.tokens->Revoke({}, {}, token.label, world_.origin)), 1);
+  EXPECT_THAT(world_.AuditRows().back().bytes, AllOf(HasSubstr("token.revoke"), HasSubstr(token.label)));
+  EXPECT_EQ(Must(world_.tokens->Revoke({}, {}, token.label, world_.origin)), 0);
+  EXPECT_EQ(base::ReasonOf(world_.tokens->Revoke({}, {}, "a b", world_.origin).status()), base::kMalformed);
+}
+
+TEST_F(TokensTest, AProvisionerMakesBootTokensForItsOwnNodes) {
+  GiveNodes("warewulf", "n[001-128]");
+  const auto rows = Must(world_.tokens->Create({Boot("n001"), Boot("n128", absl::Hours(24))}, false, warewulf_));
+  ASSERT_EQ(rows.size(), 2U);
+  EXPECT_EQ(rows[0].created_by, "tls:signet://alpha/provisioner/warewulf");
+  EXPECT_THAT(world_.AuditRows().back().bytes, HasSubstr("tls:signet://alpha/provisioner/warewulf"));
+}
+
+TEST_F(TokensTest, AProvisionerBeyondItsNodesIsRefusedNamingThem) {
+  GiveNodes("warewulf", "n[001-128]");
+  GiveNodes("xcat", "g[1-9]");
+  for (const std::string& node : std::vector<std::string>{"n129", "n1", "N001", "n001x", "g1", "n0001"}) {
+    const absl::Status refused = CreateAs(warewulf_, {Boot("n001"), Boot(node)});
+    EXPECT_TRUE(absl::IsPermissionDenied(refused)) << node;
+    EXPECT_EQ(base::ReasonOf(refused), base::kNotYourNode) << node;
+    EXPECT_THAT(std::string(refused.message()), AllOf(HasSubstr(node), Not(HasSubstr("n001,")))) << node;
+  }
+  EXPECT_EQ(Stored(), 0U);
+}
+
+TEST_F(TokensTest, AProvisionersNodesAreThoseOfTheLedgerNow) {
+  GiveNodes("warewulf", "n[1-9]");
+  EXPECT_TRUE(CreateAs(warewulf_, {Boot("n9")}).ok());
+  GiveNodes("warewulf", "n[1-8]");
+  EXPECT_EQ(base::ReasonOf(CreateAs(warewulf_, {Boot("n9")})), base::kNotYourNode);
+  for (int other = 0; other < 20; ++other) {
+    GiveNodes("warewulf", absl::StrCat("m[1-", other + 1, "]"));
+    EXPECT_TRUE(CreateAs(warewulf_, {Boot("m1")}).ok());
+  }
+}
+
+TEST_F(TokensTest, AProvisionerWithoutARowHasNoNodes) {
+  EXPECT_EQ(base::ReasonOf(CreateAs(warewulf_, {Boot("n1")})), base::kNotYourNode);
+  GiveNodes("xcat", "n[1-9]");
+  EXPECT_EQ(base::ReasonOf(CreateAs(warewulf_, {Boot("n1")})), base::kNotYourNode);
+  GiveNodes("warewulf", "n[9-1]");
+  EXPECT_FALSE(CreateAs(warewulf_, {Boot("n1")}).ok());
+  EXPECT_EQ(Stored(), 0U);
+}
+
+TEST_F(TokensTest, AProvisionerMakesNoOtherKindAndNoLongerLife) {
+  GiveNodes("warewulf", "n[1-9]");
+  for (const TokenKind kind : {TokenKind::kSingleUse, TokenKind::kReusable, TokenKind::kLab}) {
+    const absl::Status refused = CreateAs(warewulf_, {Boot("n1"), New("n2", kind)});
+    EXPECT_TRUE(absl::IsPermissionDenied(refused));
+    EXPECT_THAT(std::string(refused.message()), HasSubstr("token 2"));
+  }
+  EXPECT_TRUE(absl::IsPermissionDenied(CreateAs(warewulf_, {Boot("n1", absl::Hours(24) + absl::Seconds(1))})));
+  EXPECT_TRUE(CreateAs(warewulf_, {Boot("n1", absl::Hours(24))}).ok());
+}
+
+TEST_F(TokensTest, NoOtherRoleMakesTokens) {
+  for (const std::string& role :
+       std::vector<std::string>{"", "public", "controller", "observer", "service", "auditor", "Admin"}) {
+    const absl::Status refused = CreateAs({"somebody", "00ff", role, "jane"}, {Boot("n1")});
+    EXPECT_TRUE(absl::IsPermissionDenied(refused)) << role;
+    EXPECT_EQ(base::ReasonOf(refused), base::kAccessDenied) << role;
+  }
+  EXPECT_EQ(Stored(), 0U);
+}
+
+TEST_F(TokensTest, ABlockedNodeGetsNoTokenFromAnybody) {
+  GiveNodes("warewulf", "n[1-9]");
+  Block("n2");
+  for (const audit::Origin& origin : {world_.origin, warewulf_}) {
+    const absl::Status refused = CreateAs(origin, {Boot("n1"), Boot("n2"), Boot("n3")});
+    EXPECT_EQ(base::ReasonOf(refused), base::kNodeBlocked);
+    EXPECT_EQ(base::NextOf(refused), "signetctl node unblock n2");
+  }
+  EXPECT_EQ(Stored(), 0U);
+  Unblock("n2");
+  EXPECT_TRUE(CreateAs(warewulf_, {Boot("n2")}).ok());
 }
 
 }  // namespace

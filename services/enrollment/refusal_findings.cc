@@ -1,0 +1,96 @@
+#include <algorithm>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "services/base/reason.h"
+#include "services/enrollment/findings.h"
+
+namespace signet::enrollment {
+namespace {
+
+absl::Time LastSuccess(const Explanation& explanation) {
+  absl::Time last = absl::InfinitePast();
+  for (const ExplainedDaemon& daemon : explanation.daemons) last = std::max(last, daemon.node.last_request_at);
+  return last;
+}
+
+bool IsLiveKey(const Explanation& explanation, absl::string_view key_id) {
+  return std::any_of(explanation.daemons.begin(), explanation.daemons.end(), [key_id](const ExplainedDaemon& daemon) {
+    return daemon.node.key_id == key_id && daemon.identity.superseded_at == absl::InfiniteFuture();
+  });
+}
+
+// A later success ends what came before it, except that it says nothing about another key that also proved to be this
+// node: that is a second host until it has been silent for two periods.
+bool IsHistory(const Explanation& explanation, const FindingGround& ground, const store::RefusalRow& refusal) {
+  if (explanation.block.has_value() && refusal.reason == base::kNodeBlocked) return true;
+  if (refusal.at > LastSuccess(explanation)) return false;
+  const bool other_key = refusal.proven && !refusal.key_id.empty() && !IsLiveKey(explanation, refusal.key_id);
+  return !other_key || ground.now - refusal.at > 2 * ground.renewal_period;
+}
+
+bool Among(absl::string_view reason, std::initializer_list<absl::string_view> reasons) {
+  return std::find(reasons.begin(), reasons.end(), reason) != reasons.end();
+}
+
+// What to type: the refusal's own command, unless that only leads back here or stops short of this node.
+std::string NextFor(const store::RefusalRow& refusal) {
+  if (refusal.reason == base::kEvidenceMissing) {
+    return absl::StrCat("on ", refusal.node,
+                        ": grep -i CertmgrParameters /etc/slurm/slurm.conf   (generate_csr_script "
+                        "must be /usr/libexec/signet/generate-csr; then restart its daemon)");
+  }
+  if (Among(refusal.reason, {base::kEvidenceExpired, base::kEvidenceFromFuture})) {
+    return absl::StrCat("on ", refusal.node, ": chronyc tracking; date -u   (then restart its daemon)");
+  }
+  if (refusal.reason == base::kNodeBlocked) return absl::StrCat("signetctl node unblock ", refusal.node);
+  const bool leads_back = refusal.next.empty() || absl::StartsWith(refusal.next, "signetctl node explain") ||
+                          absl::StartsWith(refusal.next, "signetctl node show");
+  if (!leads_back) return refusal.next;
+  if (Among(refusal.reason, {base::kIdentitySuperseded, base::kSequenceRegressed, base::kTooManyNewKeys})) {
+    return absl::StrCat("on each host that calls itself ", refusal.node, ": signet-slurm state show   (refused was ",
+                        refusal.key_id.empty() ? "no readable key" : refusal.key_id, ")");
+  }
+  return absl::StrCat("journalctl -u signetd | grep ", refusal.request_id);
+}
+
+std::string HintFor(absl::string_view reason) {
+  if (reason == base::kEvidenceMissing) return "; the host still runs another generate_csr_script";
+  if (Among(reason, {base::kEvidenceExpired, base::kEvidenceFromFuture})) {
+    return "; the likely cause is a wrong clock on the node";
+  }
+  return "";
+}
+
+Finding FindingOf(const Explanation& explanation, const FindingGround& ground, const store::RefusalRow& refusal,
+                  int count) {
+  const bool newest_word = refusal.at > LastSuccess(explanation);
+  const std::string who =
+      refusal.proven ? absl::StrCat("; it came from a holder of ", ground.node, "'s key or token")
+                     : absl::StrCat("; it proved nothing: anybody could have sent it, perhaps not ", ground.node);
+  return {refusal.proven && newest_word ? Severity::kError : Severity::kWarning, refusal.reason,
+          absl::StrCat(refusal.action, " was refused ", When(refusal.at, ground.now),
+                       count > 1 ? absl::StrCat(" (", count, " times lately)") : "", ": ", refusal.message,
+                       HintFor(refusal.reason), who),
+          NextFor(refusal)};
+}
+
+}  // namespace
+
+std::vector<Finding> RefusalFindings(const Explanation& explanation, const FindingGround& ground) {
+  std::vector<Finding> findings;
+  std::set<std::pair<std::string, bool>> told;
+  for (const store::RefusalRow& refusal : explanation.refusals) {
+    if (IsHistory(explanation, ground, refusal) || !told.emplace(refusal.reason, refusal.proven).second) continue;
+    const auto same = std::count_if(explanation.refusals.begin(), explanation.refusals.end(), [&](const auto& other) {
+      return other.reason == refusal.reason && other.proven == refusal.proven;
+    });
+    findings.push_back(FindingOf(explanation, ground, refusal, static_cast<int>(same)));
+  }
+  return findings;
+}
+
+}  // namespace signet::enrollment

@@ -1,0 +1,374 @@
+#include "services/enrollment/explanation.h"
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "tests/services/enrollment/enrollment_fixture.h"
+
+namespace signet::enrollment {
+namespace {
+
+using ::signet::evidence::TokenKind;
+using ::signet::testing::Must;
+using ::signet::testing::SimulatedNode;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::SizeIs;
+
+class ExplanationTest : public EnrollmentTest {
+ protected:
+  Explanation Explain(const std::string& name = "n1") {
+    return Must(world_.Read(
+        [&](const store::Tables& tables) { return enrollment::Explain(tables, name, world_.clock.Now()); }));
+  }
+  // The finding with that code; without one, the test fails and says which there are.
+  Finding Find(const std::string& code, const std::string& name = "n1") {
+    const Explanation explanation = Explain(name);
+    std::string codes;
+    for (const Finding& finding : explanation.findings) {
+      if (finding.code == code) return finding;
+      absl::StrAppend(&codes, finding.code, " ");
+    }
+    ADD_FAILURE() << code << " is not among: " << codes;
+    return {};
+  }
+  bool Has(const std::string& code) {
+    for (const Finding& finding : Explain().findings) {
+      if (finding.code == code) return true;
+    }
+    return false;
+  }
+  void Refuse(const std::string& reason, bool proven, const std::string& key_id = "", const std::string& next = "",
+              const std::string& node = "n1") {
+    store::RefusalRow row;
+    row.node = node;
+    row.at = world_.clock.Now();
+    row.action = "certificate.sign";
+    row.reason = reason;
+    row.message = "it says why";
+    row.next = next;
+    row.actor = "socket:controller";
+    row.request_id = "00ff00ff00ff00ff";
+    row.key_id = key_id;
+    row.proven = proven;
+    Must(world_.store->Write([&](store::Tables& tables) { return tables.refusals().Insert(row); }));
+    world_.clock.Advance(absl::Seconds(1));
+  }
+  void Change(const std::function<void(store::NodeRow&)>& change) {
+    store::NodeRow row = world_.Node("n1");
+    change(row);
+    Must(world_.store->Write([&](store::Tables& tables) { return tables.nodes().Put(row); }));
+  }
+  // An enrolled node whose bundle is as it should be.
+  void EnrolWell(TokenKind kind = TokenKind::kSingleUse) {
+    Enrol(kind);
+    Change([](store::NodeRow& row) {
+      row.disk_generation = 1;
+      row.disk_sha256 = std::string(32, 'b');
+    });
+  }
+};
+
+TEST_F(ExplanationTest, AHealthyNodeIsOneFindingThatSaysUntilWhen) {
+  EnrolWell();
+  const Explanation explanation = Explain();
+  ASSERT_THAT(explanation.findings, SizeIs(1));
+  EXPECT_EQ(explanation.findings[0].severity, Severity::kOk);
+  EXPECT_EQ(explanation.findings[0].code, "OK");
+  EXPECT_THAT(explanation.findings[0].cause, AllOf(HasSubstr("2026-01-08"), HasSubstr("slurmd")));
+  EXPECT_EQ(explanation.findings[0].next, "");
+  ASSERT_THAT(explanation.daemons, SizeIs(1));
+  EXPECT_EQ(explanation.daemons[0].identity.key_id, explanation.daemons[0].node.key_id);
+  EXPECT_EQ(explanation.daemons[0].identities, 1);
+  EXPECT_THAT(explanation.tokens, SizeIs(1));
+}
+
+TEST_F(ExplanationTest, WhatIsNoNodeNameIsRefused) {
+  for (const std::string& name : std::vector<std::string>{"", "slurmctld", "n 1", "n1'--", "../n1"}) {
+    const auto explained =
+        world_.Read([&](const store::Tables& tables) { return enrollment::Explain(tables, name, world_.clock.Now()); });
+    EXPECT_EQ(base::ReasonOf(explained.status()), base::kNameRefused) << name;
+  }
+}
+
+TEST_F(ExplanationTest, AnUnknownNameIsToldSoAndHowToMakeItsToken) {
+  const Finding unknown = Find("NODE_UNKNOWN");
+  EXPECT_EQ(unknown.severity, Severity::kError);
+  EXPECT_EQ(unknown.next, "signetctl token create n1");
+  EXPECT_THAT(Explain().findings, SizeIs(1));
+}
+
+TEST_F(ExplanationTest, ANameWrittenAlmostRightIsCorrected) {
+  world_.MakeToken("n007");
+  EnrolWell();
+  struct Row {
+    std::string asked;
+    std::string known;
+  };
+  for (const Row& row : std::vector<Row>{{"n7", "n007"},
+                                         {"N007", "n007"},
+                                         {"N07", "n007"},
+                                         {"n0007", "n007"},
+                                         {"n007.cluster.example", "n007"},
+                                         {"N1", "n1"},
+                                         {"n01", "n1"},
+                                         {"n001", "n1"}}) {
+    const Finding unknown = Find("NODE_UNKNOWN", row.asked);
+    EXPECT_THAT(unknown.cause, HasSubstr(row.known)) << row.asked;
+    EXPECT_EQ(unknown.next, absl::StrCat("signetctl node explain ", row.known)) << row.asked;
+  }
+  EXPECT_THAT(Find("NODE_UNKNOWN", "n8").next, HasSubstr("token create n8"));
+  EXPECT_THAT(Find("NODE_UNKNOWN", "login").next, HasSubstr("token create login"));
+}
+
+TEST_F(ExplanationTest, AnOpenTokenThatNobodyUsedWaits) {
+  world_.MakeToken("n1");
+  world_.clock.Advance(absl::Hours(3));
+  const Finding waits = Find("NOTHING_ARRIVED");
+  EXPECT_EQ(waits.severity, Severity::kWarning);
+  EXPECT_THAT(waits.cause, AllOf(HasSubstr("single-use"), HasSubstr("(3 hours ago)"), HasSubstr("validate_node")));
+  EXPECT_THAT(waits.next, HasSubstr("journalctl -u slurmd"));
+}
+
+TEST_F(ExplanationTest, AnOpenTokenWithRefusedRequestsIsNotWaiting) {
+  world_.MakeToken("n1");
+  world_.clock.Advance(absl::Minutes(3));
+  Refuse(base::kTokenUnknown, false);
+  EXPECT_EQ(Find("NOT_ENROLLED").severity, Severity::kError);
+  EXPECT_FALSE(Has("NOTHING_ARRIVED"));
+  EXPECT_EQ(Find(base::kTokenUnknown).severity, Severity::kWarning);
+}
+
+TEST_F(ExplanationTest, ASpentTokenSaysHowItEnded) {
+  const evidence::Token token = world_.MakeToken("n1");
+  world_.clock.Advance(absl::Hours(24 * 8));
+  EXPECT_THAT(Find(base::kTokenExpired).cause, HasSubstr("unused"));
+  EXPECT_EQ(Find(base::kTokenExpired).next, "signetctl token create n1");
+  const evidence::Token second = world_.MakeToken("n1", TokenKind::kReusable);
+  Must(world_.tokens->Revoke({second.id()}, {}, "", world_.origin));
+  EXPECT_THAT(Find(base::kTokenRevoked).cause, HasSubstr("reusable"));
+}
+
+TEST_F(ExplanationTest, AForgottenNodeIsNotOneThatNeverEnrolled) {
+  EnrolWell();
+  Must(world_.node_life->Forget({"n1"}, world_.origin));
+  const Finding ended = Find(base::kIdentityEnded);
+  EXPECT_EQ(ended.severity, Severity::kError);
+  EXPECT_THAT(ended.cause, HasSubstr("node forget"));
+  EXPECT_EQ(ended.next, "signetctl token create n1");
+}
+
+TEST_F(ExplanationTest, ABlockSaysWhoWhenAndWhyAndNothingElse) {
+  EnrolWell();
+  Refuse(base::kNodeBlocked, true, node_.key_id());
+  Block("n1");
+  Refuse(base::kNodeBlocked, true, node_.key_id());
+  const Explanation explanation = Explain();
+  ASSERT_THAT(explanation.findings, SizeIs(1));
+  EXPECT_EQ(explanation.findings[0].code, base::kNodeBlocked);
+  EXPECT_THAT(explanation.findings[0].cause,
+              AllOf(HasSubstr("socket:admin"), HasSubstr("2026-01-01"), HasSubstr("stolen")));
+  EXPECT_EQ(explanation.findings[0].next, "signetctl node unblock n1");
+  ASSERT_TRUE(explanation.block.has_value());
+  EXPECT_THAT(explanation.refusals, SizeIs(2));
+}
+
+TEST_F(ExplanationTest, AfterABlockItWaitsForANewerToken) {
+  EnrolWell();
+  Block("n1");
+  Unblock("n1");
+  const Finding ended = Find(base::kIdentityEnded);
+  EXPECT_EQ(ended.severity, Severity::kError);
+  EXPECT_THAT(ended.cause, HasSubstr("a block"));
+  EXPECT_EQ(ended.next, "signetctl token create n1");
+  world_.MakeToken("n1");
+  EXPECT_EQ(Find(base::kIdentityEnded).severity, Severity::kWarning);
+  EXPECT_THAT(Find(base::kIdentityEnded).next, HasSubstr("restart slurmd"));
+}
+
+TEST_F(ExplanationTest, ACertificateEndsInThreeSteps) {
+  EnrolWell();
+  const auto codes = [this] {
+    std::vector<std::string> names;
+    for (const Finding& finding : Explain().findings) names.push_back(finding.code);
+    return names;
+  };
+  world_.clock.Advance(absl::Hours(47));
+  EXPECT_THAT(codes(), ::testing::ElementsAre("OK"));
+  world_.clock.Advance(absl::Hours(2));
+  EXPECT_THAT(codes(), ::testing::ElementsAre("RENEWAL_OVERDUE"));
+  world_.clock.Advance(absl::Hours(24 * 4 + 10));
+  EXPECT_THAT(codes(), ::testing::ElementsAre("CERTIFICATE_ENDS_SOON"));
+  world_.clock.Advance(absl::Hours(24));
+  EXPECT_THAT(codes(), ::testing::ElementsAre("CERTIFICATE_EXPIRED"));
+  EXPECT_EQ(Find("CERTIFICATE_EXPIRED").severity, Severity::kError);
+  EXPECT_THAT(Find("CERTIFICATE_EXPIRED").next, HasSubstr("signet-slurm pre-start"));
+}
+
+TEST_F(ExplanationTest, TheBundleOfANodeIsComparedWithTheNewest) {
+  EnrolWell();
+  struct Row {
+    std::string code;
+    uint64_t disk;
+    std::string sha;
+    std::string next;
+  };
+  for (const Row& row : std::vector<Row>{{"BUNDLE_MISSING", 0, "", "signet-slurm refresh"},
+                                         {"BUNDLE_FOREIGN", 0, "x", "signet-slurm refresh"},
+                                         {"BUNDLE_AHEAD", 9, "x", "signetctl bundle show"}}) {
+    Change([&](store::NodeRow& node) {
+      node.disk_generation = row.disk;
+      node.disk_sha256 = row.sha;
+    });
+    EXPECT_EQ(Find(row.code).severity, Severity::kWarning);
+    EXPECT_THAT(Find(row.code).next, HasSubstr(row.next)) << row.code;
+  }
+  Must(world_.store->Write([&](store::Tables& tables) -> absl::Status {
+    auto newest = tables.bundles().Newest();
+    newest->generation = 2;
+    return tables.bundles().Insert(*newest);
+  }));
+  Change([](store::NodeRow& node) { node.disk_generation = 1; });
+  EXPECT_THAT(Find("BUNDLE_OLD").cause, AllOf(HasSubstr("generation 1"), HasSubstr("2")));
+  Change([](store::NodeRow& node) {
+    node.disk_generation = 2;
+    node.loaded_generation = 1;
+    node.loaded_sha256 = "y";
+  });
+  EXPECT_FALSE(Has("BUNDLE_OLD"));
+  EXPECT_THAT(Find("BUNDLE_NOT_LOADED").next, HasSubstr("restart slurmd"));
+}
+
+TEST_F(ExplanationTest, ACloneIsToldForAWeek) {
+  EnrolWell();
+  Change([this](store::NodeRow& node) { node.clone_suspected_at = world_.clock.Now(); });
+  EXPECT_THAT(Find("CLONE_SUSPECTED").next, HasSubstr("rm -r /var/lib/signet-slurm"));
+  world_.clock.Advance(absl::Hours(24 * 7 + 1));
+  EXPECT_FALSE(Has("CLONE_SUSPECTED"));
+}
+
+TEST_F(ExplanationTest, ATokenThatFlapsBetweenTwoHostsIsSeen) {
+  const evidence::Token token = world_.MakeToken("n1", TokenKind::kReusable);
+  for (int boot = 0; boot < 4; ++boot) {
+    EXPECT_FALSE(Has("IDENTITIES_FLAP"));
+    node_.ForgetEverything();
+    ASSERT_EQ(Refused(node_.Ask(&token)), "");
+    world_.clock.Advance(absl::Hours(1));
+  }
+  const Finding flaps = Find("IDENTITIES_FLAP");
+  EXPECT_EQ(flaps.severity, Severity::kWarning);
+  EXPECT_THAT(flaps.next, HasSubstr("BootTime"));
+  world_.clock.Advance(absl::Hours(24));
+  EXPECT_FALSE(Has("IDENTITIES_FLAP"));
+}
+
+TEST_F(ExplanationTest, AnApprovalWaitsOrIsOver) {
+  Approve(node_);
+  EXPECT_THAT(Find("APPROVAL_WAITS").cause, HasSubstr(node_.key_id()));
+  EXPECT_FALSE(Has("NODE_UNKNOWN"));
+  EXPECT_THAT(Explain().approvals, SizeIs(1));
+  world_.clock.Advance(absl::Hours(25));
+  EXPECT_EQ(Find("APPROVAL_EXPIRED").next, absl::StrCat("signetctl node approve n1 --key ", node_.key_id()));
+  EXPECT_THAT(Explain().approvals, IsEmpty());
+}
+
+TEST_F(ExplanationTest, AProvenRefusalIsAnErrorAndOneThatProvedNothingAWarning) {
+  EnrolWell();
+  Refuse(base::kSequenceRegressed, true, node_.key_id());
+  Refuse(base::kTokenUnknown, false, "0011");
+  const Finding proven = Find(base::kSequenceRegressed);
+  EXPECT_EQ(proven.severity, Severity::kError);
+  EXPECT_THAT(proven.cause, AllOf(HasSubstr("it says why"), HasSubstr("holder of n1's key")));
+  const Finding unproven = Find(base::kTokenUnknown);
+  EXPECT_EQ(unproven.severity, Severity::kWarning);
+  EXPECT_THAT(unproven.cause, AllOf(HasSubstr("anybody could have sent it"), HasSubstr("perhaps not n1")));
+  EXPECT_EQ(Explain().findings.front().code, base::kSequenceRegressed);
+}
+
+TEST_F(ExplanationTest, ALaterSuccessMakesRefusalsHistory) {
+  EnrolWell();
+  Refuse(base::kEvidenceExpired, true, node_.key_id());
+  Refuse(base::kTokenUnknown, false);
+  ASSERT_EQ(Refused(node_.Ask()), "");
+  Change([](store::NodeRow& row) {
+    row.disk_generation = 1;
+    row.disk_sha256 = std::string(32, 'b');
+  });
+  const Explanation explanation = Explain();
+  EXPECT_EQ(explanation.findings.front().code, "OK");
+  EXPECT_THAT(explanation.refusals, SizeIs(2));
+}
+
+TEST_F(ExplanationTest, ASecondHostIsNotForgottenBecauseTheFirstRenews) {
+  EnrolWell();
+  Refuse(base::kIdentitySuperseded, true, "00112233445566778899aabbccddeeff", "signetctl node explain n1");
+  ASSERT_EQ(Refused(node_.Ask()), "");
+  const Finding second = Find(base::kIdentitySuperseded);
+  EXPECT_EQ(second.severity, Severity::kWarning);
+  EXPECT_THAT(second.next, AllOf(HasSubstr("signet-slurm state show"), HasSubstr("00112233445566778899aabbccddeeff")));
+  world_.clock.Advance(absl::Hours(49));
+  EXPECT_FALSE(Has(base::kIdentitySuperseded));
+}
+
+TEST_F(ExplanationTest, EveryRefusalLeadsToACommandAndNeverBackHere) {
+  struct Row {
+    std::string reason;
+    std::string own_next;
+    std::string next;
+  };
+  const std::vector<Row> rows = {
+      {base::kEvidenceMissing, "", "CertmgrParameters"},
+      {base::kEvidenceFromFuture, "", "chronyc tracking"},
+      {base::kEvidenceExpired, "restart", "chronyc tracking"},
+      {base::kWrongCluster, "set cluster in signet-slurm.yaml on the node", "set cluster"},
+      {base::kTokenUsed, "signetctl token create n1", "signetctl token create n1"},
+      {base::kSequenceRegressed, "signetctl node explain n1", "signet-slurm state show"},
+      {base::kTooManyNewKeys, "signetctl node show n1", "signet-slurm state show"},
+      {base::kNodeBlocked, "signetctl node explain n1", "signetctl node unblock"},
+      {base::kKeyRefused, "", "journalctl -u signetd | grep 00ff00ff00ff00ff"},
+  };
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const std::string node = absl::StrCat("x", i);
+    Refuse(rows[i].reason, true, "", rows[i].own_next, node);
+    const Finding finding = Find(rows[i].reason, node);
+    EXPECT_THAT(finding.next, HasSubstr(rows[i].next)) << rows[i].reason;
+    EXPECT_THAT(finding.next, Not(HasSubstr("node explain"))) << rows[i].reason;
+    EXPECT_EQ(Find("NOT_ENROLLED", node).next, absl::StrCat("signetctl token create ", node));
+  }
+}
+
+TEST_F(ExplanationTest, OneReasonIsOneFindingWithItsCount) {
+  for (int i = 0; i < 3; ++i) Refuse(base::kTokenExpired, true);
+  const Explanation explanation = Explain();
+  ASSERT_THAT(explanation.refusals, SizeIs(3));
+  EXPECT_GT(explanation.refusals[0].at, explanation.refusals[2].at);
+  EXPECT_THAT(Find(base::kTokenExpired).cause, HasSubstr("3 times"));
+}
+
+TEST_F(ExplanationTest, TheTwoDaemonsOfAHostAreToldApart) {
+  EnrolWell();
+  world_.MakeToken("n1", TokenKind::kSingleUse, "sackd");
+  const Finding waits = Find("NOTHING_ARRIVED");
+  EXPECT_THAT(waits.cause, HasSubstr("n1 (sackd)"));
+  EXPECT_THAT(waits.next, HasSubstr("systemctl status sackd"));
+  world_.clock.Advance(absl::Hours(24 * 8));
+  EXPECT_EQ(Find(base::kTokenExpired).next, "signetctl token create n1 --daemon sackd");
+  EXPECT_THAT(Find("CERTIFICATE_EXPIRED").cause, HasSubstr("n1 (slurmd)"));
+}
+
+TEST_F(ExplanationTest, ShowsTenTokensAtMostNewestFirst) {
+  for (int i = 0; i < 12; ++i) {
+    world_.MakeToken("n1");
+    world_.clock.Advance(absl::Seconds(1));
+  }
+  const Explanation explanation = Explain();
+  ASSERT_THAT(explanation.tokens, SizeIs(10));
+  EXPECT_GT(explanation.tokens[0].created_at, explanation.tokens[9].created_at);
+}
+
+}  // namespace
+}  // namespace signet::enrollment
