@@ -1,17 +1,25 @@
 #include "services/rpc/calls.h"
 
+#include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
+#include "services/audit/text.h"
 #include "services/base/reason.h"
+#include "services/base/status_macros.h"
+#include "services/names/node_name.h"
 #include "services/rpc/reply_status.h"
 
 namespace signet::rpc {
 namespace {
 
 constexpr std::size_t kMaxSubjectBytes = 256;
+constexpr std::size_t kMaxKeptText = 1024;
+constexpr std::size_t kMaxKeyId = 64;
 
 // Counts a running call for a scope.
 class Running {
@@ -30,8 +38,8 @@ class Running {
 // "CertAuthority.SignCertificate"
 absl::string_view ShortName(const Method& method) { return absl::StripPrefix(method.name, "signet.v1."); }
 
-// A refusal that was decided, and not one that load or a broken store made: those are counted, and cannot be written
-// either.
+// A refusal that was decided, and not one that load or a part that is away made: those are counted, since an fsync for
+// each is a weapon, and a broken store cannot keep them either.
 bool WasDecided(const absl::Status& status) {
   if (base::ReasonOf(status) == base::kTooManyNewKeys) return true;
   switch (status.code()) {
@@ -51,10 +59,37 @@ std::string CodeName(const absl::Status& status) { return absl::StatusCodeToStri
 // What a caller wrote, fit for a log line and a protobuf string.
 std::string Printable(absl::string_view text) { return absl::CHexEscape(text.substr(0, kMaxSubjectBytes)); }
 
+// What is kept of a refusal beside its node; none when nobody can have meant a node.
+std::optional<store::RefusalRow> KeptRefusal(const Subject& subject, const audit::Event& event,
+                                             const absl::Status& status, absl::Time now) {
+  if (!names::CheckNodeName(subject.node).ok()) return std::nullopt;
+  store::RefusalRow row;
+  row.node = subject.node;
+  row.at = now;
+  row.action = event.action;
+  row.reason = event.reason;
+  row.message = audit::FitText(status.message(), kMaxKeptText);
+  row.next = audit::FitText(base::NextOf(status), kMaxKeptText);
+  if (IsServerFault(status)) {
+    row.message = "internal error of signetd";
+    row.next = absl::StrCat("journalctl -u signetd | grep ", event.origin.request_id);
+  }
+  row.actor = event.origin.actor;
+  row.request_id = event.origin.request_id;
+  row.key_id = audit::FitText(subject.key_id, kMaxKeyId);
+  row.proven = base::IsProven(status);
+  return row;
+}
+
 }  // namespace
 
 Arrival ArrivalOf(Listener listener, const grpc::ServerContext& context) {
-  return {listener, context.auth_context(), absl::FromChrono(context.deadline())};
+  Arrival arrival{listener, context.auth_context(), absl::FromChrono(context.deadline())};
+  const auto [first, last] = context.client_metadata().equal_range("authorization");
+  for (auto entry = first; entry != last; ++entry) {
+    arrival.authorization.emplace_back(entry->second.data(), entry->second.size());
+  }
+  return arrival;
 }
 
 Calls::Calls(const Parts& parts, const Limits& limits)
@@ -68,17 +103,18 @@ absl::Status Calls::Judge(const Arrival& arrival, const Method& method, const Ca
     return base::Refusal(absl::StatusCode::kDeadlineExceeded, base::kDeadlineTooShort,
                          absl::StrCat("under ", absl::FormatDuration(kLeastTimeLeft), " left when the call arrived"));
   }
+  if (!caller.undecided.ok()) return caller.undecided;
   std::string message = absl::StrCat(caller.actor, " may not call ", ShortName(method));
   if (!caller.fault.empty()) absl::StrAppend(&message, ": ", caller.fault);
   return base::Refusal(absl::StatusCode::kPermissionDenied, base::kAccessDenied, message,
                        "on signetd's host, as root: signetctl client issue");
 }
 
-grpc::Status Calls::Run(const Arrival& arrival, const Method& method, absl::FunctionRef<std::string()> subject,
+grpc::Status Calls::Run(const Arrival& arrival, const Method& method, absl::FunctionRef<Subject()> subject,
                         absl::FunctionRef<absl::Status(const audit::Origin&)> handler) {
   const auto began = std::chrono::steady_clock::now();
   const std::string request_id = absl::BytesToHexString(parts_.random.Bytes(8));
-  const Caller caller = parts_.callers.Identify(arrival.listener, arrival.auth.get());
+  const Caller caller = parts_.callers.Identify(arrival.listener, arrival.auth.get(), arrival.authorization);
   const audit::Origin origin{caller.actor, request_id, RoleName(caller.role), caller.name};
   absl::Status status = Judge(arrival, method, caller);
   std::string what;
@@ -90,20 +126,23 @@ grpc::Status Calls::Run(const Arrival& arrival, const Method& method, absl::Func
     // Callers without a role never fill what signing needs.
     const int64_t most = caller.role == v1::ROLE_PUBLIC ? (max_concurrent_.load() + 3) / 4 : max_concurrent_.load();
     if (running.before() >= most) {
-      shed_.fetch_add(1);
       status = base::Refusal(absl::StatusCode::kResourceExhausted, base::kOverloaded,
                              "too many calls at once (limits.max_concurrent_calls)", "try again in a second");
     } else {
       status = handler(origin);
-      if (!status.ok()) what = Printable(subject());
-      if (!status.ok() && method.audited && WasDecided(status)) {
-        audit::Event event = audit::RefusedEvent(origin, method.action, what, status);
-        // An event without a reason would read as done.
-        event.reason = ReasonFor(status);
-        Record(event);
+      if (!status.ok()) {
+        const Subject asked = subject();
+        what = Printable(asked.text);
+        if (method.audited && WasDecided(status)) {
+          audit::Event event = audit::RefusedEvent(origin, method.action, what, status);
+          // An event without a reason would read as done.
+          event.reason = ReasonFor(status);
+          Record(event, KeptRefusal(asked, event, status, parts_.clock.Now()));
+        }
       }
     }
   }
+  if (!status.ok() && !WasDecided(status)) CountShed(ReasonFor(status));
   const absl::Duration took = absl::FromChrono(std::chrono::steady_clock::now() - began);
   const std::string reason = ReasonFor(status);
   parts_.metrics.CountRpc(ShortName(method), CodeName(status), took);
@@ -139,18 +178,48 @@ bool Calls::RecordDenial(const Caller& caller, const audit::Origin& origin, cons
   return true;
 }
 
-void Calls::Record(const audit::Event& event) {
-  if (const absl::Status recorded = parts_.audit.Record(parts_.store, event); !recorded.ok()) {
-    parts_.logger.Error("audit.unwritable", {{"action", event.action},
-                                             {"request_id", event.origin.request_id},
-                                             {"message", std::string(recorded.message())}});
-  }
+void Calls::Record(const audit::Event& event, const std::optional<store::RefusalRow>& kept) {
+  const absl::Status recorded = parts_.store.Write([&](store::Tables& tables) -> absl::Status {
+    SIGNET_RETURN_IF_ERROR(parts_.audit.Append(tables, event));
+    return kept.has_value() ? tables.refusals().Insert(*kept) : absl::OkStatus();
+  });
+  if (recorded.ok()) return;
+  parts_.logger.Error("audit.unwritable", {{"action", event.action},
+                                           {"request_id", event.origin.request_id},
+                                           {"message", std::string(recorded.message())}});
+}
+
+void Calls::CountShed(absl::string_view reason) {
+  const base::MutexLock lock(shed_mutex_);
+  ++shed_[std::string(reason)];
 }
 
 void Calls::Summarise() {
-  if (const int64_t shed = shed_.exchange(0); shed > 0) {
-    parts_.logger.Warning("rpc.shed", {{"calls", absl::StrCat(shed)}});
+  SummariseShed();
+  SummariseDenials();
+}
+
+void Calls::SummariseShed() {
+  std::map<std::string, int64_t, std::less<>> counts;
+  {
+    const base::MutexLock lock(shed_mutex_);
+    counts.swap(shed_);
   }
+  if (counts.empty()) return;
+  const std::string list = absl::StrJoin(counts, ", ", absl::PairFormatter(" "));
+  parts_.logger.Warning("rpc.shed", {{"calls", list}});
+  audit::Event event;
+  event.origin = {"signetd", absl::BytesToHexString(parts_.random.Bytes(8))};
+  event.action = "request.shed";
+  event.reason = std::max_element(counts.begin(), counts.end(), [](const auto& a, const auto& b) {
+                   return a.second < b.second;
+                 })->first;
+  event.message = absl::StrCat("calls that could not be served, or were too many to record one by one: ", list);
+  for (const auto& [reason, count] : counts) event.facts[reason] = absl::StrCat(count);
+  Record(event);
+}
+
+void Calls::SummariseDenials() {
   const int64_t denied = unrecorded_denials_.exchange(0);
   if (denied == 0) return;
   parts_.logger.Warning("rpc.denied", {{"calls", absl::StrCat(denied)}});

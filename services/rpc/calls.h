@@ -6,8 +6,12 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
@@ -18,6 +22,7 @@
 #include "grpcpp/support/status.h"
 #include "services/audit/audit_log.h"
 #include "services/base/clock.h"
+#include "services/base/mutex.h"
 #include "services/base/random.h"
 #include "services/rpc/access.h"
 #include "services/rpc/caller.h"
@@ -36,11 +41,20 @@ struct Method {
   bool audited = true;       // a refusal by its handler is written into the audit log; false for reads
 };
 
+// What a call asks for, as far as it can be told; untrusted text.
+struct Subject {
+  std::string text = {};    // for log and audit
+  std::string node = {};    // in whose name it asks: its refusal is kept beside that node; may be no node name at all
+  std::string key_id = {};  // hex, of the identity key in the request; may be empty
+};
+inline Subject NoSubject() { return {}; }
+
 // What is known of a call before it is judged.
 struct Arrival {
   Listener listener = Listener::kNetwork;
   std::shared_ptr<const grpc::AuthContext> auth;
   absl::Time deadline = absl::InfiniteFuture();  // by this host's real clock
+  std::vector<std::string> authorization = {};   // a secret: the values of that metadata key
 };
 Arrival ArrivalOf(Listener listener, const grpc::ServerContext& context);
 
@@ -64,14 +78,15 @@ class Calls {
   };
   Calls(const Parts& parts, const Limits& limits);
 
-  // Runs `handler` when the caller may and the server can. `subject` names what is asked for, for the audit record of a
-  // refusal.
-  grpc::Status Run(const Arrival& arrival, const Method& method, absl::FunctionRef<std::string()> subject,
+  // Runs `handler` when the caller may and the server can. `subject` is asked when it refused: then one audit record
+  // says so, and, in the same transaction, one row beside the node. What load refused is counted only.
+  grpc::Status Run(const Arrival& arrival, const Method& method, absl::FunctionRef<Subject()> subject,
                    absl::FunctionRef<absl::Status(const audit::Origin&)> handler);
 
   // Takes over limits.max_concurrent_calls.
   void SetLimits(const Limits& limits);
-  // Logs, and for denials records, how many were only counted since the last time. Once a minute.
+  // Logs and records how many were only counted since the last time: denials ("access.deny"), and what load or a part
+  // that was away refused ("request.shed", its facts the number of each reason). Once a minute.
   void Summarise();
 
  private:
@@ -79,14 +94,19 @@ class Calls {
   // False when it was only counted.
   bool RecordDenial(const Caller& caller, const audit::Origin& origin, const Method& method,
                     const absl::Status& status);
-  void Record(const audit::Event& event);
+  // `kept`: the row beside the node, if it has one.
+  void Record(const audit::Event& event, const std::optional<store::RefusalRow>& kept = std::nullopt);
+  void CountShed(absl::string_view reason);
+  void SummariseShed();
+  void SummariseDenials();
 
   const Parts parts_;
   std::atomic<int64_t> max_concurrent_;
   std::atomic<int64_t> running_ = 0;
   TokenBucket denials_;
   std::atomic<int64_t> unrecorded_denials_ = 0;
-  std::atomic<int64_t> shed_ = 0;
+  base::Mutex shed_mutex_;
+  std::map<std::string, int64_t, std::less<>> shed_ ABSL_GUARDED_BY(shed_mutex_);  // by reason
 };
 
 }  // namespace signet::rpc

@@ -7,6 +7,7 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "services/authority/import.h"
 #include "services/base/reason.h"
 #include "services/base/status_macros.h"
 #include "services/rpc/caller.h"
@@ -23,6 +24,8 @@ constexpr Method kSignCertificate = {"signet.v1.CertAuthority.SignCertificate", 
 constexpr Method kGetTrustBundle = {"signet.v1.CertAuthority.GetTrustBundle", "bundle.get", false};
 constexpr Method kIssueService = {"signet.v1.CertAuthority.IssueServiceCertificate", "certificate.sign"};
 constexpr Method kIssueClient = {"signet.v1.CertAuthority.IssueClientCertificate", "certificate.sign"};
+constexpr Method kListProvisioners = {"signet.v1.CertAuthority.ListProvisioners", "provisioner.list", false};
+constexpr Method kImportAuthority = {"signet.v1.CertAuthority.ImportAuthority", "authority.import"};
 constexpr Method kListCertificates = {"signet.v1.CertAuthority.ListCertificates", "certificate.list", false};
 constexpr Method kGetCertificate = {"signet.v1.CertAuthority.GetCertificate", "certificate.get", false};
 constexpr Method kListAuthorities = {"signet.v1.CertAuthority.ListAuthorities", "authority.list", false};
@@ -32,8 +35,6 @@ constexpr Method kVerifyAudit = {"signet.v1.CertAuthority.VerifyAudit", "audit.v
 
 constexpr char kCertificateList[] = "certificates";
 constexpr absl::string_view kServices[] = {"slurmctld", "slurmdbd", "slurmrestd"};
-
-std::string Nothing() { return ""; }
 
 absl::Status ReadBundle(const store::Store& store, v1::SignedBundle* signed_bundle) {
   return store.Read([signed_bundle](const store::Tables& tables) -> absl::Status {
@@ -89,8 +90,9 @@ grpc::Status CertAuthorityService::SignCertificate(grpc::ServerContext* context,
                                                    const v1::SignCertificateRequest* request,
                                                    v1::SignCertificateResponse* response) {
   const auto subject = [request] {
-    const bool readable = request->csr_pem().size() <= kMaxCsrBytes;
-    return readable ? enrollment::NodeCertificates::SubjectForAudit(request->csr_pem()) : "";
+    if (request->csr_pem().size() > kMaxCsrBytes) return Subject{};
+    const auto about = enrollment::NodeCertificates::AboutRequest(request->csr_pem());
+    return Subject{about.node, about.node, about.key_id};
   };
   const auto sign = [&](const audit::Origin& origin) -> absl::Status {
     SIGNET_RETURN_IF_ERROR(CheckLength("csr_pem", request->csr_pem(), kMaxCsrBytes, true));
@@ -109,7 +111,7 @@ grpc::Status CertAuthorityService::SignCertificate(grpc::ServerContext* context,
 
 grpc::Status CertAuthorityService::GetTrustBundle(grpc::ServerContext* context, const v1::GetTrustBundleRequest*,
                                                   v1::GetTrustBundleResponse* response) {
-  return calls_.Run(ArrivalOf(listener_, *context), kGetTrustBundle, Nothing, [&](const audit::Origin&) {
+  return calls_.Run(ArrivalOf(listener_, *context), kGetTrustBundle, NoSubject, [&](const audit::Origin&) {
     return ReadBundle(engines_.store, response->mutable_signed_bundle());
   });
 }
@@ -117,7 +119,7 @@ grpc::Status CertAuthorityService::GetTrustBundle(grpc::ServerContext* context, 
 grpc::Status CertAuthorityService::IssueServiceCertificate(grpc::ServerContext* context,
                                                            const v1::IssueServiceCertificateRequest* request,
                                                            v1::IssueServiceCertificateResponse* response) {
-  const auto subject = [request] { return request->service(); };
+  const auto subject = [request] { return Subject{request->service()}; };
   const auto issue = [&](const audit::Origin& origin) -> absl::Status {
     SIGNET_RETURN_IF_ERROR(CheckLength("service", request->service(), kMaxNameBytes, true));
     SIGNET_RETURN_IF_ERROR(CheckLength("csr_pem", request->csr_pem(), kMaxCsrBytes, true));
@@ -136,7 +138,7 @@ grpc::Status CertAuthorityService::IssueServiceCertificate(grpc::ServerContext* 
 grpc::Status CertAuthorityService::IssueClientCertificate(grpc::ServerContext* context,
                                                           const v1::IssueClientCertificateRequest* request,
                                                           v1::IssueClientCertificateResponse* response) {
-  const auto subject = [request] { return absl::StrCat(RoleName(request->role()), "/", request->name()); };
+  const auto subject = [request] { return Subject{absl::StrCat(RoleName(request->role()), "/", request->name())}; };
   const auto issue = [&](const audit::Origin& origin) -> absl::Status {
     const std::string role = RoleName(request->role());
     if (role.empty()) {
@@ -145,6 +147,7 @@ grpc::Status CertAuthorityService::IssueClientCertificate(grpc::ServerContext* c
                            "controller, observer, service, provisioner, auditor or admin");
     }
     SIGNET_RETURN_IF_ERROR(CheckLength("name", request->name(), kMaxNameBytes, true));
+    SIGNET_RETURN_IF_ERROR(CheckLength("nodes", request->nodes(), kMaxHostlistBytes, false));
     SIGNET_RETURN_IF_ERROR(CheckLength("csr_pem", request->csr_pem(), kMaxCsrBytes, true));
     const auto issued =
         engines_.named_certificates.IssueClient(role, request->name(), request->nodes(), request->csr_pem(), origin);
@@ -158,6 +161,41 @@ grpc::Status CertAuthorityService::IssueClientCertificate(grpc::ServerContext* c
     return absl::OkStatus();
   };
   return calls_.Run(ArrivalOf(listener_, *context), kIssueClient, subject, issue);
+}
+
+grpc::Status CertAuthorityService::ListProvisioners(grpc::ServerContext* context, const v1::ListProvisionersRequest*,
+                                                    v1::ListProvisionersResponse* response) {
+  const auto list = [&](const audit::Origin&) {
+    return engines_.store.Read([&](const store::Tables& tables) -> absl::Status {
+      SIGNET_ASSIGN_OR_RETURN(const std::vector<store::ProvisionerRow> rows, tables.provisioners().List());
+      for (const store::ProvisionerRow& row : rows) *response->add_provisioners() = ToProto(row);
+      return absl::OkStatus();
+    });
+  };
+  return calls_.Run(ArrivalOf(listener_, *context), kListProvisioners, NoSubject, list);
+}
+
+grpc::Status CertAuthorityService::ImportAuthority(grpc::ServerContext* context,
+                                                   const v1::ImportAuthorityRequest* request,
+                                                   v1::ImportAuthorityResponse* response) {
+  const auto import = [&](const audit::Origin& origin) -> absl::Status {
+    SIGNET_RETURN_IF_ERROR(CheckLength("certificate_pem", request->certificate_pem(), kMaxCertificateBytes, true));
+    SIGNET_ASSIGN_OR_RETURN(
+        const authority::Imported imported,
+        authority::ImportAnchor(engines_.cluster, request->certificate_pem(), request->dry_run(), engines_.store,
+                                engines_.custody, engines_.authorities, engines_.audit, engines_.clock, origin));
+    response->set_bundle_generation(imported.bundle_generation);
+    if (const auto listed = engines_.authorities.Find(imported.id); listed.ok()) {
+      *response->mutable_authority() = ToProto(**listed, true);
+      return absl::OkStatus();
+    }
+    // A dry run leaves nothing in the list to show.
+    SIGNET_ASSIGN_OR_RETURN(x509::Certificate root, x509::Certificate::FromPem(request->certificate_pem()));
+    *response->mutable_authority() = ToProto(
+        {imported.id, store::Purpose::kSlurm, store::AuthorityState::kRetired, std::move(root), nullptr, {}}, true);
+    return absl::OkStatus();
+  };
+  return calls_.Run(ArrivalOf(listener_, *context), kImportAuthority, NoSubject, import);
 }
 
 grpc::Status CertAuthorityService::ListCertificates(grpc::ServerContext* context,
@@ -178,7 +216,7 @@ grpc::Status CertAuthorityService::ListCertificates(grpc::ServerContext* context
     response->set_next_page_token(EncodePageToken(kCertificateList, page.next_token));
     return absl::OkStatus();
   };
-  return calls_.Run(ArrivalOf(listener_, *context), kListCertificates, Nothing, list);
+  return calls_.Run(ArrivalOf(listener_, *context), kListCertificates, NoSubject, list);
 }
 
 grpc::Status CertAuthorityService::GetCertificate(grpc::ServerContext* context,
@@ -193,12 +231,12 @@ grpc::Status CertAuthorityService::GetCertificate(grpc::ServerContext* context,
     });
   };
   return calls_.Run(
-      ArrivalOf(listener_, *context), kGetCertificate, [request] { return request->serial(); }, get);
+      ArrivalOf(listener_, *context), kGetCertificate, [request] { return Subject{request->serial()}; }, get);
 }
 
 grpc::Status CertAuthorityService::ListAuthorities(grpc::ServerContext* context, const v1::ListAuthoritiesRequest*,
                                                    v1::ListAuthoritiesResponse* response) {
-  return calls_.Run(ArrivalOf(listener_, *context), kListAuthorities, Nothing, [&](const audit::Origin&) {
+  return calls_.Run(ArrivalOf(listener_, *context), kListAuthorities, NoSubject, [&](const audit::Origin&) {
     for (const auto& authority : engines_.authorities.List()) *response->add_authorities() = ToProto(*authority, true);
     return absl::OkStatus();
   });
@@ -213,7 +251,7 @@ grpc::Status CertAuthorityService::GetStatus(grpc::ServerContext* context, const
     return engines_.store.Read(
         [&](const store::Tables& tables) { return FillStatus(tables, engines_.clock.Now(), response); });
   };
-  return calls_.Run(ArrivalOf(listener_, *context), kGetStatus, Nothing, get);
+  return calls_.Run(ArrivalOf(listener_, *context), kGetStatus, NoSubject, get);
 }
 
 grpc::Status CertAuthorityService::ListAuditRecords(grpc::ServerContext* context,
@@ -234,7 +272,7 @@ grpc::Status CertAuthorityService::ListAuditRecords(grpc::ServerContext* context
       return absl::OkStatus();
     });
   };
-  return calls_.Run(ArrivalOf(listener_, *context), kListAudit, Nothing, list);
+  return calls_.Run(ArrivalOf(listener_, *context), kListAudit, NoSubject, list);
 }
 
 grpc::Status CertAuthorityService::VerifyAudit(grpc::ServerContext* context, const v1::VerifyAuditRequest*,
@@ -253,7 +291,7 @@ grpc::Status CertAuthorityService::VerifyAudit(grpc::ServerContext* context, con
     response->set_fault(verdict.fault);
     return absl::OkStatus();
   };
-  return calls_.Run(ArrivalOf(listener_, *context), kVerifyAudit, Nothing, verify);
+  return calls_.Run(ArrivalOf(listener_, *context), kVerifyAudit, NoSubject, verify);
 }
 
 }  // namespace signet::rpc

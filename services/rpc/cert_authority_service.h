@@ -26,6 +26,10 @@ class CertAuthorityService final : public v1::CertAuthority::Service {
                                        v1::IssueServiceCertificateResponse* response) override;
   grpc::Status IssueClientCertificate(grpc::ServerContext* context, const v1::IssueClientCertificateRequest* request,
                                       v1::IssueClientCertificateResponse* response) override;
+  grpc::Status ListProvisioners(grpc::ServerContext* context, const v1::ListProvisionersRequest* request,
+                                v1::ListProvisionersResponse* response) override;
+  grpc::Status ImportAuthority(grpc::ServerContext* context, const v1::ImportAuthorityRequest* request,
+                               v1::ImportAuthorityResponse* response) override;
   grpc::Status ListCertificates(grpc::ServerContext* context, const v1::ListCertificatesRequest* request,
                                 v1::ListCertificatesResponse* response) override;
   grpc::Status GetCertificate(grpc::ServerContext* context, const v1::GetCertificateRequest* request,

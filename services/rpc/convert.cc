@@ -14,6 +14,8 @@
 namespace signet::rpc {
 namespace {
 
+constexpr std::size_t kKeyIdDigits = 32;
+
 absl::Status Malformed(absl::string_view message) {
   return base::Refusal(absl::StatusCode::kInvalidArgument, base::kMalformed, message);
 }
@@ -75,6 +77,18 @@ v1::Evidence EvidenceToProto(int evidence) {
 
 v1::TokenKind TokenKindToProto(int kind) {
   return v1::TokenKind_IsValid(kind) ? static_cast<v1::TokenKind>(kind) : v1::TOKEN_KIND_UNSPECIFIED;
+}
+
+v1::Severity ToProto(enrollment::Severity severity) {
+  switch (severity) {
+    case enrollment::Severity::kOk:
+      return v1::SEVERITY_OK;
+    case enrollment::Severity::kWarning:
+      return v1::SEVERITY_WARNING;
+    case enrollment::Severity::kError:
+      return v1::SEVERITY_ERROR;
+  }
+  return v1::SEVERITY_UNSPECIFIED;
 }
 
 }  // namespace
@@ -159,17 +173,101 @@ v1::Node ToProto(const store::NodeRow& row, const store::IdentityRow& identity, 
   return node;
 }
 
+v1::TokenUse UseToProto(const store::IdentityRow& identity) {
+  v1::TokenUse use;
+  use.set_key_id(identity.key_id);
+  *use.mutable_at() = ToProto(identity.admitted_at);
+  if (identity.superseded_at != absl::InfiniteFuture()) *use.mutable_ended_at() = ToProto(identity.superseded_at);
+  return use;
+}
+
+v1::Block ToProto(const store::BlockRow& row) {
+  v1::Block block;
+  block.set_node(row.node);
+  block.set_reason(row.reason);
+  block.set_blocked_by(row.blocked_by);
+  *block.mutable_blocked_at() = ToProto(row.blocked_at);
+  return block;
+}
+
+v1::Approval ToProto(const store::ApprovalRow& row) {
+  v1::Approval approval;
+  approval.set_key_id(row.key_id);
+  approval.set_node(row.node);
+  approval.set_daemon(row.daemon);
+  approval.set_approved_by(row.approved_by);
+  *approval.mutable_approved_at() = ToProto(row.approved_at);
+  *approval.mutable_expires_at() = ToProto(row.expires_at);
+  return approval;
+}
+
+v1::Refusal ToProto(const store::RefusalRow& row) {
+  v1::Refusal refusal;
+  *refusal.mutable_at() = ToProto(row.at);
+  refusal.set_action(row.action);
+  refusal.set_reason(row.reason);
+  refusal.set_message(row.message);
+  refusal.set_next(row.next);
+  refusal.set_request_id(row.request_id);
+  refusal.set_key_id(row.key_id);
+  refusal.set_proven(row.proven);
+  return refusal;
+}
+
+v1::Provisioner ToProto(const store::ProvisionerRow& row) {
+  v1::Provisioner provisioner;
+  provisioner.set_name(row.name);
+  provisioner.set_nodes(row.nodes);
+  provisioner.set_issued_by(row.issued_by);
+  *provisioner.mutable_issued_at() = ToProto(row.issued_at);
+  return provisioner;
+}
+
+v1::ExplainNodeResponse ToProto(const enrollment::Explanation& explanation) {
+  v1::ExplainNodeResponse response;
+  const bool blocked = explanation.block.has_value();
+  for (const enrollment::ExplainedDaemon& daemon : explanation.daemons) {
+    *response.add_nodes() = ToProto(daemon.node, daemon.identity, daemon.identities, blocked);
+  }
+  if (blocked) *response.mutable_block() = ToProto(*explanation.block);
+  for (const store::TokenRow& row : explanation.tokens) *response.add_tokens() = ToProto(row);
+  for (const store::ApprovalRow& row : explanation.approvals) *response.add_approvals() = ToProto(row);
+  for (const store::RefusalRow& row : explanation.refusals) *response.add_refusals() = ToProto(row);
+  for (const enrollment::Finding& found : explanation.findings) {
+    v1::Finding* finding = response.add_findings();
+    finding->set_severity(ToProto(found.severity));
+    finding->set_code(found.code);
+    finding->set_cause(found.cause);
+    finding->set_next(found.next);
+  }
+  return response;
+}
+
+absl::StatusOr<int> TokenKindFromProto(v1::TokenKind kind) {
+  if (v1::TokenKind_IsValid(kind)) return static_cast<int>(kind);
+  return Malformed(absl::StrCat("kind ", static_cast<int>(kind), " is unknown"));
+}
+
+absl::StatusOr<std::string> KeyIdFromText(absl::string_view field, absl::string_view text) {
+  if (text.size() == kKeyIdDigits && std::all_of(text.begin(), text.end(), absl::ascii_isxdigit)) {
+    return absl::AsciiStrToLower(text);
+  }
+  return Malformed(absl::StrCat(field, " is not ", kKeyIdDigits, " hexadecimal digits"));
+}
+
 absl::StatusOr<enrollment::NewToken> FromProto(const v1::NewToken& token, int index) {
   const std::string field = absl::StrCat("tokens[", index, "]");
   SIGNET_RETURN_IF_ERROR(CheckLength(absl::StrCat(field, ".node"), token.node(), kMaxNameBytes, true));
   SIGNET_RETURN_IF_ERROR(CheckLength(absl::StrCat(field, ".daemon"), token.daemon(), kMaxNameBytes, true));
   SIGNET_RETURN_IF_ERROR(CheckLength(absl::StrCat(field, ".public_key"), token.public_key(), kMaxPublicKeyBytes, true));
+  SIGNET_RETURN_IF_ERROR(CheckLength(absl::StrCat(field, ".label"), token.label(), enrollment::kMaxTokenLabel, false));
   if (token.ttl_seconds() < 0) return Malformed(absl::StrCat(field, ".ttl_seconds is negative"));
   enrollment::NewToken converted;
   converted.node = token.node();
   converted.daemon = token.daemon();
   converted.spki_der = token.public_key();
   converted.ttl = absl::Seconds(token.ttl_seconds());
+  converted.label = token.label();
   switch (token.kind()) {
     case v1::TOKEN_KIND_SINGLE_USE:
       converted.kind = evidence::TokenKind::kSingleUse;
@@ -204,6 +302,13 @@ absl::Status CheckLength(absl::string_view field, absl::string_view value, std::
   if (required && value.empty()) return Malformed(absl::StrCat(field, " is empty"));
   if (value.size() <= limit) return absl::OkStatus();
   return Malformed(absl::StrCat(field, " has ", value.size(), " bytes; the limit is ", limit));
+}
+
+absl::Status CheckNames(absl::string_view field, const google::protobuf::RepeatedPtrField<std::string>& names) {
+  for (int i = 0; i < names.size(); ++i) {
+    SIGNET_RETURN_IF_ERROR(CheckLength(absl::StrCat(field, "[", i, "]"), names[i], kMaxNameBytes, true));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace signet::rpc

@@ -8,8 +8,10 @@
 #include "services/authority/authorities.h"
 #include "services/base/clock.h"
 #include "services/enrollment/node_certificates.h"
+#include "services/enrollment/node_life.h"
 #include "services/enrollment/tokens.h"
 #include "services/issuance/named_certificates.h"
+#include "services/keys/custody.h"
 #include "services/store/store.h"
 #include "services/telemetry/metrics.h"
 
@@ -21,11 +23,13 @@ struct Engines {
   std::string version;
   enrollment::NodeCertificates& node_certificates;
   enrollment::Tokens& tokens;
+  enrollment::NodeLife& node_life;
   issuance::NamedCertificates& named_certificates;
-  const authority::Authorities& authorities;
+  authority::Authorities& authorities;
+  keys::Custody& custody;
   const audit::AuditLog& audit;
   store::Store& store;
-  const base::Clock& clock;
+  base::Clock& clock;
   telemetry::Metrics& metrics;
 };
 

@@ -22,6 +22,8 @@ struct Limits {
 inline constexpr std::size_t kMaxCsrBytes = 64 * 1024;
 inline constexpr std::size_t kMaxScriptTokenBytes = 64 * 1024;
 inline constexpr std::size_t kMaxNameBytes = 253;
+inline constexpr std::size_t kMaxCertificateBytes = 64 * 1024;
+inline constexpr std::size_t kMaxHostlistBytes = 64 * 1024;
 inline constexpr std::size_t kMaxPageTokenBytes = 512;
 inline constexpr std::size_t kMaxPublicKeyBytes = 1024;
 inline constexpr int kMaxListed = 1000;

@@ -10,7 +10,8 @@
 
 namespace signet::rpc {
 
-// One per listener. Checks the request's shape, asks the engine, fills the answer. References must outlive this.
+// One per listener. Checks the request's shape, asks the engine, fills the answer. References must outlive this. Its
+// calls about tokens are in node_enrollment_tokens.cc, what is known of nodes in node_enrollment_nodes.cc.
 class NodeEnrollmentService final : public v1::NodeEnrollment::Service {
  public:
   NodeEnrollmentService(Listener listener, Calls& calls, Engines& engines)
@@ -22,12 +23,24 @@ class NodeEnrollmentService final : public v1::NodeEnrollment::Service {
                             v1::CreateTokensResponse* response) override;
   grpc::Status ListTokens(grpc::ServerContext* context, const v1::ListTokensRequest* request,
                           v1::ListTokensResponse* response) override;
+  grpc::Status GetToken(grpc::ServerContext* context, const v1::GetTokenRequest* request,
+                        v1::GetTokenResponse* response) override;
   grpc::Status RevokeTokens(grpc::ServerContext* context, const v1::RevokeTokensRequest* request,
                             v1::RevokeTokensResponse* response) override;
   grpc::Status ListNodes(grpc::ServerContext* context, const v1::ListNodesRequest* request,
                          v1::ListNodesResponse* response) override;
   grpc::Status GetNode(grpc::ServerContext* context, const v1::GetNodeRequest* request,
                        v1::GetNodeResponse* response) override;
+  grpc::Status ExplainNode(grpc::ServerContext* context, const v1::ExplainNodeRequest* request,
+                           v1::ExplainNodeResponse* response) override;
+  grpc::Status BlockNodes(grpc::ServerContext* context, const v1::BlockNodesRequest* request,
+                          v1::BlockNodesResponse* response) override;
+  grpc::Status UnblockNodes(grpc::ServerContext* context, const v1::UnblockNodesRequest* request,
+                            v1::UnblockNodesResponse* response) override;
+  grpc::Status ForgetNodes(grpc::ServerContext* context, const v1::ForgetNodesRequest* request,
+                           v1::ForgetNodesResponse* response) override;
+  grpc::Status ApproveNode(grpc::ServerContext* context, const v1::ApproveNodeRequest* request,
+                           v1::ApproveNodeResponse* response) override;
 
  private:
   const Listener listener_;

@@ -13,6 +13,12 @@ namespace {
 // The message travels twice, once percent-encoded (up to three times its size) and once in base64.
 constexpr std::size_t kMaxMessageBytes = 1200;
 
+// What is over in a second, by itself.
+bool IsWorthARetry(absl::string_view reason) {
+  return reason == base::kOverloaded || reason == base::kTooManyRequests || reason == base::kStoreUnavailable ||
+         reason == base::kKubernetesUnavailable;
+}
+
 // At most `limit` bytes, never within a UTF-8 sequence.
 std::string Cut(absl::string_view text, std::size_t limit) {
   if (text.size() <= limit) return std::string(text);
@@ -73,7 +79,7 @@ grpc::Status ReplyStatus(const absl::Status& status, absl::string_view request_i
   details.set_code(static_cast<int>(status.code()));
   details.set_message(message);
   details.add_details()->PackFrom(info);
-  if (reason == base::kOverloaded || reason == base::kStoreUnavailable) {
+  if (IsWorthARetry(reason)) {
     google::rpc::RetryInfo retry;
     retry.mutable_retry_delay()->set_seconds(1);
     details.add_details()->PackFrom(retry);

@@ -11,8 +11,9 @@
 namespace signet::rpc {
 
 // What the caller is told, with a google.rpc.ErrorInfo (domain "signet", reason, metadata next and request_id), and a
-// google.rpc.RetryInfo when the server was too busy. Faults of the server itself (INTERNAL, UNKNOWN, DATA_LOSS) are
-// redacted to "internal error, request <id>". A long message is cut: trailers above 8 KiB are refused by clients.
+// google.rpc.RetryInfo (one second) when the server, its store or the Kubernetes API was too busy. Faults of the server
+// itself (INTERNAL, UNKNOWN, DATA_LOSS) are redacted to "internal error, request <id>". A long message is cut: trailers
+// above 8 KiB are refused by clients.
 grpc::Status ReplyStatus(const absl::Status& status, absl::string_view request_id);
 
 // The reason of a status, also when its maker gave none: then the one that fits its code.
