@@ -157,6 +157,13 @@ TEST(PrepareProcess, LeavesNothingOfTheEnvironmentToGrpc) {
   EXPECT_STREQ(getenv("GRPC_DNS_RESOLVER"), "ares");
 }
 
+TEST(SendBearer, IsForTlsAlone) {
+  const base::SecretBytes token("a.b.c");
+  grpc::ClientContext context;
+  EXPECT_TRUE(SendBearer(token, "head1:6843", context).ok());
+  EXPECT_EQ(base::ReasonOf(SendBearer(token, "unix:/run/signet/controller.sock", context)), base::kConfiguration);
+}
+
 TEST(MakeContext, EndsACallToNobody) {
   const auto channel = Connect("unix:/nonexistent/signetd.sock", std::nullopt);
   ASSERT_TRUE(channel.ok());
