@@ -159,15 +159,16 @@ absl::StatusOr<Verdict> JudgeToken(const store::Tables& tables, const evidence::
 absl::Status CheckPod(const evidence::Statement& statement, const ReviewedPod& pod) {
   const std::string name = absl::StrCat("the pod ", pod.name_space, "/", pod.name);
   if (pod.uid.empty()) return Denied(base::kPodRefused, absl::StrCat(name, " has no UID"));
-  if (pod.node != statement.node) {
-    return Denied(base::kWrongNode, absl::StrCat(name, " is node ", pod.node, ", not ", statement.node),
-                  absl::StrCat("kubectl -n ", pod.name_space, " get pod ", pod.name, " -o yaml"));
-  }
+  // First what it grants: a controller's pod is no node at all.
   if (pod.grants != statement.daemon) {
     return Denied(base::kWrongDaemon,
                   absl::StrCat("the service account ", pod.service_account, " of ", name, " grants ", pod.grants,
                                ", not ", statement.daemon),
                   "list the pod's service account under kubernetes: in signetd.yaml");
+  }
+  if (pod.node != statement.node) {
+    return Denied(base::kWrongNode, absl::StrCat(name, " is node ", pod.node, ", not ", statement.node),
+                  absl::StrCat("kubectl -n ", pod.name_space, " get pod ", pod.name, " -o yaml"));
   }
   return absl::OkStatus();
 }

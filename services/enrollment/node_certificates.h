@@ -46,8 +46,6 @@ class NodeCertificates {
 
   static AuditSubject AboutRequest(absl::string_view csr_pem);
   static AuditSubject AboutScriptToken(absl::string_view node, absl::string_view script_token);
-  // The CN of a CSR if one can be read, for audit records of refusals; else "".
-  static std::string SubjectForAudit(absl::string_view csr_pem) { return AboutRequest(csr_pem).node; }
 
  private:
   // Judges on a snapshot, asks Kubernetes where that may help, and takes the request from the limits.

@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "services/base/clock.h"
 #include "services/evidence/statement.h"
 #include "services/evidence/token.h"
@@ -40,11 +41,12 @@ class SimulatedNode {
     statement.issued_at = absl::FromUnixMillis(absl::ToUnixMillis(clock_->Now()));
     statement.expires_at = statement.issued_at + evidence::kStatementLifetime;
     statement.seq = seq_;
-    statement.boot_id = "6d2c1b0a-0000-4000-8000-000000000001";
+    statement.boot_id = boot_id;
     statement.csr_spki_sha256 = tls_key.public_key().spki_sha256();
     statement.identity_spki_der = identity_.public_key().spki_der();
-    statement.adapter_version = "0.1.0";
+    statement.adapter_version = adapter_version;
     statement.machine_id_sha256 = machine_id_sha256;
+    statement.kubernetes_token = kubernetes_token;
     return statement;
   }
 
@@ -71,9 +73,17 @@ class SimulatedNode {
 
   static keys::PrivateKey NewKey() { return Must(keys::PrivateKey::Generate(x509::KeyType::kEcP256)); }
   const keys::PrivateKey& identity() const { return identity_; }
+  std::string key_id() const { return identity_.public_key().key_id(); }
   const std::string& name() const { return name_; }
 
+  // The n-th boot's id.
+  static std::string BootId(int n) { return absl::StrCat("6d2c1b0a-0000-4000-8000-", absl::Dec(n, absl::kZeroPad12)); }
+
+  // What the next request says.
   std::string machine_id_sha256 = std::string(32, 'm');
+  std::string boot_id = BootId(1);
+  std::string kubernetes_token;
+  std::string adapter_version = "0.1.0";
 
  private:
   base::Clock* clock_;

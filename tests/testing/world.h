@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "services/audit/audit_log.h"
@@ -13,6 +14,7 @@
 #include "services/base/random.h"
 #include "services/enrollment/gatekeeper.h"
 #include "services/enrollment/node_certificates.h"
+#include "services/enrollment/node_life.h"
 #include "services/enrollment/tokens.h"
 #include "services/evidence/token.h"
 #include "services/issuance/issuer.h"
@@ -46,7 +48,7 @@ struct World {
   evidence::Token MakeToken(const std::string& node, evidence::TokenKind kind = evidence::TokenKind::kSingleUse,
                             const std::string& daemon = "slurmd", absl::Duration ttl = absl::ZeroDuration()) {
     evidence::Token token{cluster, node, daemon, kind, Must(keys::PrivateKey::Generate(x509::KeyType::kEcP256)), ""};
-    Must(tokens->Create({{node, daemon, kind, token.key.public_key().spki_der(), ttl}}, false, origin));
+    Must(tokens->Create({{node, daemon, kind, token.key.public_key().spki_der(), ttl, ""}}, false, origin));
     return token;
   }
 
@@ -58,6 +60,16 @@ struct World {
       return found.status();
     }));
     return row;
+  }
+  // What `read` finds: a function of const store::Tables& that returns a StatusOr.
+  template <typename Function>
+  auto Read(Function read) -> decltype(read(std::declval<const store::Tables&>())) {
+    decltype(read(std::declval<const store::Tables&>())) result = absl::UnknownError("not run");
+    Must(store->Read([&](const store::Tables& tables) {
+      result = read(tables);
+      return absl::OkStatus();
+    }));
+    return result;
   }
   std::vector<store::CertificateRow> Certificates(const std::string& subject) {
     std::vector<store::CertificateRow> rows;
@@ -81,6 +93,10 @@ struct World {
     return Must(authorities->Active(purpose))->certificate;
   }
 
+  // Set before Restart(). The clock stands still and would give nothing back, so the limits are out of the way.
+  enrollment::RequestRates request_rates{1'000'000, 1'000'000};
+  enrollment::PodReviewer* pods = nullptr;
+
   std::string cluster;
   absl::Duration lifetime;
   TempDir dir;
@@ -98,9 +114,9 @@ struct World {
   std::unique_ptr<issuance::NamedCertificates> named;
   std::unique_ptr<enrollment::Gatekeeper> gatekeeper;
   std::unique_ptr<enrollment::RequestLimits> request_limits;
-  enrollment::PodReviewer* pods = nullptr;  // set it before Restart()
   std::unique_ptr<enrollment::NodeCertificates> node_certificates;
   std::unique_ptr<enrollment::Tokens> tokens;
+  std::unique_ptr<enrollment::NodeLife> node_life;
 
  private:
   void Start() {
@@ -116,14 +132,17 @@ struct World {
     named = std::make_unique<issuance::NamedCertificates>(cluster, *issuer, *audit, *store, policy::ServiceProfile(),
                                                           policy::ControlProfile());
     gatekeeper = std::make_unique<enrollment::Gatekeeper>(cluster, clock);
-    request_limits = std::make_unique<enrollment::RequestLimits>(enrollment::RequestRates(), clock);
+    request_limits = std::make_unique<enrollment::RequestLimits>(request_rates, clock);
     node_certificates = std::make_unique<enrollment::NodeCertificates>(*gatekeeper, *issuer, *audit, *store,
                                                                        policy::NodeProfile(), *request_limits, pods);
     tokens = std::make_unique<enrollment::Tokens>(*audit, *store, clock);
+    node_life = std::make_unique<enrollment::NodeLife>(*audit, *store, clock);
   }
   void Stop() {
+    node_life.reset();
     tokens.reset();
     node_certificates.reset();
+    request_limits.reset();
     gatekeeper.reset();
     named.reset();
     issuer.reset();

@@ -7,8 +7,10 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "services/base/reason.h"
+#include "tests/testing/fake_pod_reviewer.h"
 #include "tests/testing/simulated_node.h"
 #include "tests/testing/world.h"
 
@@ -28,6 +30,11 @@ class EnrollmentTest : public ::testing::Test {
     EXPECT_EQ(leaf.public_key(), request.tls_key.public_key());
     return "";
   }
+  // As Refused, and whether the refusal is marked as that of a requester who proved to be the node.
+  std::string RefusedProven(const testing::NodeRequest& request) {
+    const absl::Status status = Sign(request).status();
+    return base::IsProven(status) ? base::ReasonOf(status) : "not proven: " + status.ToString();
+  }
   // A statement that `change` has altered before it was signed.
   testing::NodeRequest Altered(const std::function<void(evidence::Statement&)>& change,
                                const evidence::Token* token = nullptr, const std::string& common_name = "n1") {
@@ -41,14 +48,26 @@ class EnrollmentTest : public ::testing::Test {
     ASSERT_EQ(Refused(node_.Ask(&token)), "");
     world_.clock.Advance(absl::Seconds(1));
   }
-  void Block(const std::string& name) {
-    const auto block = [&](store::Tables& tables) -> absl::Status {
-      auto row = tables.nodes().Find(name, "slurmd");
-      if (!row.ok()) return row.status();
-      row->blocked = true;
-      return tables.nodes().Put(*row);
-    };
-    testing::Must(world_.store->Write(block));
+  NodeChange Block(const std::string& name) {
+    const NodeChange change = testing::Must(world_.node_life->Block({name}, "stolen", world_.origin));
+    world_.clock.Advance(absl::Seconds(1));
+    return change;
+  }
+  // The block alone, without all that `node block` ends with it: what a restored part of a ledger could look like.
+  void InsertBlock(const std::string& name) {
+    testing::Must(world_.store->Write([&](store::Tables& tables) {
+      return tables.blocks().Insert({name, "stolen", "socket:admin", world_.clock.Now()});
+    }));
+  }
+  void Unblock(const std::string& name) {
+    EXPECT_EQ(testing::Must(world_.node_life->Unblock({name}, world_.origin)).nodes, 1);
+    world_.clock.Advance(absl::Seconds(1));
+  }
+  void Approve(const testing::SimulatedNode& node, const std::string& daemon = "slurmd") {
+    testing::Must(world_.node_life->Approve(node.name(), daemon, node.key_id(), absl::ZeroDuration(), world_.origin));
+  }
+  store::IdentityRow Identity(const std::string& key_id) {
+    return testing::Must(world_.Read([&](const store::Tables& tables) { return tables.nodes().FindIdentity(key_id); }));
   }
 
   testing::World world_;

@@ -202,9 +202,22 @@ TEST_F(NodeCertificatesTest, ADumpOfTheDatabaseHoldsNoTokensPrivateKey) {
   }
 }
 
-TEST_F(NodeCertificatesTest, SubjectForAuditIsTheCnOrNothing) {
-  EXPECT_EQ(NodeCertificates::SubjectForAudit(node_.Ask().csr_pem), "n1");
-  EXPECT_EQ(NodeCertificates::SubjectForAudit("garbage"), "");
+TEST_F(NodeCertificatesTest, ARefusedRequestIsFiledUnderItsNameAndItsKey) {
+  const NodeRequest request = node_.Ask();
+  const AuditSubject csr = NodeCertificates::AboutRequest(request.csr_pem);
+  EXPECT_EQ(csr.node, "n1");
+  EXPECT_EQ(csr.key_id, node_.key_id());
+  const AuditSubject token = NodeCertificates::AboutScriptToken("n2", request.script_token);
+  EXPECT_EQ(token.node, "n2");
+  EXPECT_EQ(token.key_id, node_.key_id());
+  for (const std::string& bad : {std::string(), std::string("signet1.AAAA"), std::string("secret")}) {
+    EXPECT_EQ(NodeCertificates::AboutScriptToken("n1", bad).node, "n1");
+    EXPECT_EQ(NodeCertificates::AboutScriptToken("n1", bad).key_id, "");
+    EXPECT_EQ(NodeCertificates::AboutRequest(bad).node, "");
+  }
+  const std::string bare = Must(keys::SignRequestPem(request.tls_key, "n3", ""));
+  EXPECT_EQ(NodeCertificates::AboutRequest(bare).node, "n3");
+  EXPECT_EQ(NodeCertificates::AboutRequest(bare).key_id, "");
 }
 
 }  // namespace
