@@ -204,7 +204,8 @@ absl::Status FromGrpc(const grpc::Status& status, absl::string_view address) {
   if (status.error_code() == grpc::StatusCode::UNIMPLEMENTED) {
     absl::StrAppend(&message, " (the server at ", address, " is older than this program, or not signetd)");
   }
-  return absl::Status(static_cast<absl::StatusCode>(status.error_code()), message);
+  return base::Refusal(static_cast<absl::StatusCode>(status.error_code()), "", message,
+                       absl::StrCat("journalctl -u signetd   # on the host of ", address));
 }
 
 std::unique_ptr<grpc::ClientContext> MakeContext(absl::Duration deadline) {

@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "adapters/slurm/answer.h"
 #include "adapters/slurm/certgen.h"
 #include "adapters/slurm/config.h"
@@ -64,6 +65,22 @@ absl::StatusOr<std::string> PreStartOf(const std::vector<std::string>& arguments
   SIGNET_ASSIGN_OR_RETURN(const PreStartOptions options, ParsePreStart(arguments));
   if (!config.ok()) return ErrorLine("pre-start: nothing done", config.status());
   return PreStart(*config, ObserveHost(), options, absl::Now());
+}
+
+// What the system refuses comes without a word on what to do about it.
+absl::Status Advised(const absl::Status& status, const std::string& state_dir) {
+  if (status.ok() || !base::NextOf(status).empty()) return status;
+  const bool full = absl::IsResourceExhausted(status);
+  const std::string next = full ? absl::StrCat("df -h ", state_dir, " && df -i ", state_dir)
+                                : absl::StrCat("ls -laR ", state_dir, "   # whose are its files, and who holds them?");
+  return base::Refusal(status.code(), base::ReasonOf(status), status.message(), next);
+}
+
+absl::StatusOr<base::SecretBytes> AnswerOnNode(Verb verb, const std::string& name, Enrolment& enrolment) {
+  if (verb == Verb::kGetNodeCertKey) return enrolment.CertKey(name);
+  SIGNET_ASSIGN_OR_RETURN(const std::string output,
+                          verb == Verb::kGetNodeToken ? enrolment.NodeToken(name) : enrolment.Csr(name));
+  return Public(output);
 }
 
 absl::Status InstallTo(const std::vector<std::string>& arguments) {
@@ -130,10 +147,9 @@ absl::StatusOr<base::SecretBytes> Run(const Invocation& invocation, const Deadli
   }
   const std::string name = arguments.empty() ? "" : arguments[0];
   Enrolment enrolment(config, host, clock, deadline);
-  if (invocation.verb == Verb::kGetNodeCertKey) return enrolment.CertKey(name);
-  SIGNET_ASSIGN_OR_RETURN(const std::string output,
-                          invocation.verb == Verb::kGetNodeToken ? enrolment.NodeToken(name) : enrolment.Csr(name));
-  return Public(output);
+  absl::StatusOr<base::SecretBytes> answer = AnswerOnNode(invocation.verb, name, enrolment);
+  if (!answer.ok()) return Advised(answer.status(), config.state_dir);
+  return answer;
 }
 
 }  // namespace signet::slurm

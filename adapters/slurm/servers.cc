@@ -48,15 +48,19 @@ absl::Status Servers::TryAsController(const Call& call) {
 absl::Status Servers::TryEach(const clients::TlsFiles& tls, bool with_pod_token, const Call& call) {
   for (;;) {
     absl::Status last = TryOnce(tls, with_pod_token, call);
+    // That server is there and has asked; Slurm's daemons ask again by themselves.
+    const bool waits_for_kubernetes = base::ReasonOf(last) == base::kKubernetesUnavailable;
     // A failed first enrolment ends slurmd: a server that is being restarted is worth the rest of the time.
-    if (!absl::IsUnavailable(last) || deadline_.left() < kBetweenRounds + kTimeToAnswer) return last;
+    if (!absl::IsUnavailable(last) || waits_for_kubernetes || deadline_.left() < kBetweenRounds + kTimeToAnswer)
+      return last;
     absl::SleepFor(kBetweenRounds);
   }
 }
 
 absl::Status Servers::TryOnce(const clients::TlsFiles& tls, bool with_pod_token, const Call& call) {
   std::vector<std::string> tried;
-  absl::Status last = absl::DeadlineExceededError("no time left to ask a server");
+  absl::Status last = base::Refusal(absl::StatusCode::kDeadlineExceeded, clients::kUnreachable,
+                                    "no time was left to ask a server", "uptime   # is this host overloaded?");
   int remaining = static_cast<int>(config_.servers.size());
   for (const std::string& address : config_.servers) {
     const absl::Duration left = deadline_.left() - kTimeToAnswer;

@@ -133,6 +133,7 @@ TEST_F(NodeProgramTest, AFullDiskLeavesTheStateAsItWas) {
   const Outcome refused = RunProgram({"get-node-token", "n1"}, full);
   EXPECT_NE(refused.exit_code, 0);
   EXPECT_EQ(refused.out, "");
+  EXPECT_THAT(refused.err, HasSubstr("df -h " + config_.state_dir));
   EXPECT_EQ(ReadFile(config_.state_dir + "/" + std::to_string(geteuid()) + "/n1/identity"), identity);
   EXPECT_EQ(Run({"get-node-token", "n1"}).exit_code, 0);
 }
