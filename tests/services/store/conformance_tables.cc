@@ -43,7 +43,8 @@ void ExpectEqual(const NodeRow& a, const NodeRow& b) {
   EXPECT_EQ(a.loaded_generation, b.loaded_generation);
   EXPECT_EQ(a.loaded_sha256, b.loaded_sha256);
   EXPECT_EQ(a.adapter_version, b.adapter_version);
-  EXPECT_EQ(a.blocked, b.blocked);
+  EXPECT_EQ(a.previous_boot_id, b.previous_boot_id);
+  EXPECT_EQ(a.clone_suspected_at, b.clone_suspected_at);
   EXPECT_EQ(a.enrolled_at, b.enrolled_at);
   EXPECT_EQ(a.last_request_at, b.last_request_at);
 }
@@ -235,7 +236,7 @@ TEST_P(StoreConformance, NodesKeepEveryFieldAndAreReplaced) {
   ASSERT_EQ(Write([](Tables& tables) { return tables.nodes().Put(Node("n1")); }), absl::OkStatus());
   ExpectEqual(*Read([](const Tables& tables) { return tables.nodes().Find("n1", "slurmd"); }), Node("n1"));
   NodeRow changed = Node("n1");
-  changed.blocked = false;
+  changed.clone_suspected_at = absl::InfinitePast();
   changed.boot_id = "next boot";
   ASSERT_EQ(Write([&](Tables& tables) { return tables.nodes().Put(changed); }), absl::OkStatus());
   ExpectEqual(*Read([](const Tables& tables) { return tables.nodes().Find("n1", "slurmd"); }), changed);
@@ -265,15 +266,16 @@ TEST_P(StoreConformance, NodesListByNameAndDaemonStrictlyAfter) {
 
 TEST_P(StoreConformance, NodesAreCountedWithTheOneThatIsLostFirst) {
   EXPECT_EQ(Read([](const Tables& tables) { return tables.nodes().Count(At(0)); })->first_lost, "");
-  NodeRow never_enrolled = Node("n4");
-  never_enrolled.key_id.clear();
+  NodeRow blocked = Node("n4");
+  blocked.not_after = At(15);
   NodeRow expired = Node("n1");
   expired.not_after = At(9);
   NodeRow next = Node("n2");
   next.not_after = At(20);
-  for (const NodeRow& row : {Node("n3"), never_enrolled, expired, next}) {
+  for (const NodeRow& row : {Node("n3"), blocked, expired, next}) {
     ASSERT_EQ(Write([&](Tables& tables) { return tables.nodes().Put(row); }), absl::OkStatus());
   }
+  ASSERT_EQ(Write([](Tables& tables) { return tables.blocks().Insert(Block("n4")); }), absl::OkStatus());
   const auto counts = Read([](const Tables& tables) { return tables.nodes().Count(At(10)); });
   EXPECT_EQ(counts->enrolled, 3);
   EXPECT_EQ(counts->certified, 2);
@@ -281,6 +283,31 @@ TEST_P(StoreConformance, NodesAreCountedWithTheOneThatIsLostFirst) {
   EXPECT_EQ(counts->first_lost_at, At(20));
   EXPECT_EQ(Read([](const Tables& tables) { return tables.nodes().Count(At(20)); })->first_lost, "n2");
   EXPECT_EQ(Read([](const Tables& tables) { return tables.nodes().Count(At(21)); })->first_lost, "n3");
+}
+
+TEST_P(StoreConformance, NodesAreForgottenByTheirExactNameWithEveryDaemon) {
+  for (const NodeRow& row : {Node("n1"), Node("n1", "sackd"), Node("n10"), Node("N1")}) {
+    ASSERT_EQ(Write([&](Tables& tables) { return tables.nodes().Put(row); }), absl::OkStatus());
+  }
+  ASSERT_EQ(Write([](Tables& tables) { return tables.nodes().InsertIdentity(Identity("k1")); }), absl::OkStatus());
+  const auto forget = [&](const std::string& name) {
+    int64_t rows = -1;
+    EXPECT_EQ(Write([&](Tables& tables) -> absl::Status {
+                SIGNET_ASSIGN_OR_RETURN(rows, tables.nodes().Forget(name));
+                return absl::OkStatus();
+              }),
+              absl::OkStatus());
+    return rows;
+  };
+  EXPECT_EQ(forget("n"), 0);
+  EXPECT_EQ(forget("n1"), 2);
+  EXPECT_EQ(forget("n1"), 0);
+  const auto left = Read([](const Tables& tables) { return tables.nodes().List("", "", 10); });
+  ASSERT_EQ(left->size(), 2u);
+  EXPECT_EQ(left->at(0).name, "N1");
+  EXPECT_EQ(left->at(1).name, "n10");
+  EXPECT_TRUE(Read([](const Tables& tables) { return tables.nodes().FindIdentity("k1"); }).ok())
+      << "a key that ended must be recognised";
 }
 
 }  // namespace

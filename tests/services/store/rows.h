@@ -49,7 +49,9 @@ inline NodeRow Node(const std::string& name, const std::string& daemon = "slurmd
   row.key_id = "key of " + name;
   row.seq = ~uint64_t{0};
   row.boot_id = "boot";
+  row.previous_boot_id = "boot before";
   row.machine_id_sha256 = std::string(32, '\x01');
+  row.clone_suspected_at = At(5);
   row.serial = "51";
   row.not_after = At(100);
   row.disk_generation = 3;
@@ -57,7 +59,6 @@ inline NodeRow Node(const std::string& name, const std::string& daemon = "slurmd
   row.loaded_generation = 2;
   row.loaded_sha256 = std::string(32, '\x03');
   row.adapter_version = "1.2";
-  row.blocked = true;
   row.enrolled_at = At(6);
   row.last_request_at = At(7);
   return row;
@@ -71,6 +72,7 @@ inline IdentityRow Identity(const std::string& key_id, const std::string& node =
   row.spki_der = "spki of " + key_id;
   row.evidence = 3;
   row.token_id = "t1";
+  row.pod_uid = "pod of " + key_id;
   row.admitted_at = At(8);
   return row;
 }
@@ -88,6 +90,28 @@ inline TokenRow Token(const std::string& id, const std::string& node = "n1") {
   row.uses = 4;
   row.last_used_at = At(10);
   row.used_by_key_id = "k1";
+  row.label = "label of " + id;
+  return row;
+}
+
+inline BlockRow Block(const std::string& node) { return {node, "reason of " + node, "socket:admin", At(11)}; }
+
+inline ApprovalRow Approval(const std::string& key_id, const std::string& node = "n1") {
+  return {key_id, node, "sackd", "tls:signet://alpha/admin/jane", At(12), At(13) + absl::Milliseconds(1)};
+}
+
+inline RefusalRow Refusal(const std::string& node, int64_t number, bool proven) {
+  RefusalRow row;
+  row.node = node;
+  row.at = At(14 + number);
+  row.action = "certificate.sign";
+  row.reason = "TOKEN_USED";
+  row.message = "message " + std::to_string(number);
+  row.next = "signetctl token create " + node;
+  row.actor = "socket:controller";
+  row.request_id = "0123456789abcdef";
+  row.key_id = "k1";
+  row.proven = proven;
   return row;
 }
 

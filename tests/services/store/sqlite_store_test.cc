@@ -183,9 +183,16 @@ TEST_F(SqliteStoreTest, FindsEveryRowByAnIndex) {
         "SELECT * FROM certificates WHERE subject = ?1 AND profile = ?2 ORDER BY id DESC LIMIT 1",
         "SELECT * FROM certificates WHERE id < ?1 AND subject = ?3 ORDER BY id DESC LIMIT ?2",
         "SELECT * FROM certificates WHERE id < ?1 ORDER BY id DESC LIMIT ?2",
-        "UPDATE identities SET superseded_at = ?3 WHERE node = ?1 AND daemon = ?2 AND superseded_at = "
+        "UPDATE identities SET superseded_at = ?3, ended_by = ?4 WHERE node = ?1 AND (?2 = '' OR daemon = ?2) AND "
+        "superseded_at = "
         "9223372036854775807",
-        "SELECT count(*) FROM identities WHERE node = ?1 AND daemon = ?2 AND admitted_at >= ?3"}) {
+        "SELECT count(*) FROM identities WHERE node = ?1 AND daemon = ?2 AND admitted_at >= ?3",
+        "SELECT * FROM identities WHERE pod_uid = ?1 AND pod_uid <> '' ORDER BY admitted_at DESC LIMIT 1",
+        "SELECT * FROM identities WHERE token_id = ?1 AND token_id <> '' ORDER BY admitted_at LIMIT ?2",
+        "UPDATE tokens SET revoked = 1 WHERE label = ?2 AND label <> ''", "SELECT * FROM blocks WHERE node = ?1",
+        "SELECT * FROM approvals WHERE key_id = ?1",
+        "SELECT * FROM approvals WHERE node = ?1 ORDER BY approved_at DESC",
+        "SELECT * FROM refusals WHERE node = ?1 AND proven = ?2 ORDER BY id DESC LIMIT ?3"}) {
     sqlite3_stmt* plan = nullptr;
     ASSERT_EQ(sqlite3_prepare_v2(raw, absl::StrCat("EXPLAIN QUERY PLAN ", sql).c_str(), -1, &plan, nullptr), SQLITE_OK);
     while (sqlite3_step(plan) == SQLITE_ROW) {
