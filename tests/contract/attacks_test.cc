@@ -34,7 +34,8 @@ class EnrolledAttacker : public testing::Test {
   keys::PrivateKey IdentityKey() const {
     for (const auto& file : std::filesystem::recursive_directory_iterator(cluster_.state_dir())) {
       if (file.path().filename() != "identity" || file.path().parent_path().filename() != "n001") continue;
-      absl::StatusOr<keys::PrivateKey> key = keys::PrivateKey::FromPem(base::SecretBytes(ReadAll(file.path())));
+      absl::StatusOr<keys::PrivateKey> key =
+          keys::PrivateKey::FromPem(base::SecretBytes(FirstPem(ReadAll(file.path()))));
       if (key.ok()) return *std::move(key);
     }
     ADD_FAILURE() << "no identity key in " << cluster_.state_dir();

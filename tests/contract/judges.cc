@@ -145,6 +145,13 @@ std::string PlainRequest(const std::string& common_name, const std::string& key_
   return std::string(text, static_cast<size_t>(size));
 }
 
+std::string FirstPem(const std::string& text) {
+  const size_t begin = text.find("-----BEGIN ");
+  const size_t end = text.find("-----END ", begin == std::string::npos ? 0 : begin);
+  if (begin == std::string::npos || end == std::string::npos) return "";
+  return text.substr(begin, text.find('\n', end) - begin) + "\n";
+}
+
 std::string PrivateScalar(const std::string& key_pem) {
   const Key key = ReadKey(key_pem);
   BIGNUM* number = nullptr;

@@ -32,6 +32,9 @@ absl::Status Handshake(const Endpoint& server, const Endpoint& client, const std
 // A CSR as anybody can make it with a key of his own: this CN and no statement.
 std::string PlainRequest(const std::string& common_name, const std::string& key_pem);
 
+// The first PEM block of a text, without what stands around it.
+std::string FirstPem(const std::string& text);
+
 // The private scalar of an EC key in PEM, 32 raw bytes; empty when it does not parse.
 std::string PrivateScalar(const std::string& key_pem);
 

@@ -46,7 +46,7 @@ bool Accepts(const std::string& socket_path) {
 
 }  // namespace
 
-TestCluster::TestCluster() {
+TestCluster::TestCluster(const std::string& more_yaml) {
   std::string pattern = "/tmp/signet-XXXXXX";
   if (geteuid() != 0) GiveUp("the contract tests run scripts as slurmd does: run them as root", "");
   if (mkdtemp(pattern.data()) == nullptr) GiveUp("cannot make a directory in /tmp", "");
@@ -59,14 +59,14 @@ TestCluster::TestCluster() {
   WriteAll(
       path("signetd.yaml"),
       absl::StrCat("cluster: demo\ndata_dir: ", data_dir(), "\nlisten:\n  admin: {socket: ", path("run/admin.sock"),
-                   ", mode: \"0600\"}\n  controller: {socket: ", path("run/controller.sock"),
+                   ", mode: \"0600\"}\n  controller: {socket: ", controller_socket(),
                    ", group: root, mode: \"0660\"}\n  metrics: {address: \"off\"}\nkeys: {kind: sealed, kek_file: ",
-                   kek_file(), "}\n"));
+                   kek_file(), "}\n", more_yaml));
   const std::string common = absl::StrCat("cluster: demo\nca_cert_file: ", ca_file(), "\ntoken_files: [\"",
                                           path("tokens/{node}.token"), "\"]\nstate_dir: ", state_dir(), "\n");
   // A node has no network path to signetd: nothing there answers.
   WriteAll(path("node.yaml"), absl::StrCat(common, "servers: [\"unix:", path("run/nowhere.sock"), "\"]\n"));
-  WriteAll(path("controller.yaml"), absl::StrCat(common, "servers: [\"unix:", path("run/controller.sock"), "\"]\n"));
+  WriteAll(path("controller.yaml"), absl::StrCat(common, "servers: [\"unix:", controller_socket(), "\"]\n"));
   StartServer();
 }
 
@@ -91,7 +91,7 @@ void TestCluster::StartServer() {
     _exit(127);
   }
   for (int tries = 0; tries < 3000; ++tries) {
-    if (Accepts(path("run/admin.sock")) && Accepts(path("run/controller.sock"))) return;
+    if (Accepts(path("run/admin.sock")) && Accepts(controller_socket())) return;
     int status = 0;
     if (waitpid(server_, &status, WNOHANG) == server_)
       GiveUp(absl::StrCat(program, " ended while starting"), server_log());
@@ -117,12 +117,14 @@ int TestCluster::StopServer() {
   return status;
 }
 
-ScriptResult TestCluster::Ctl(std::vector<std::string> args, std::chrono::milliseconds limit) const {
+ScriptResult TestCluster::Ctl(std::vector<std::string> args, std::chrono::milliseconds limit,
+                              const std::string& path_variable) const {
   ScriptCall call;
   call.path = Binary("signetctl");
   call.args = {"--server", absl::StrCat("unix:", path("run/admin.sock"))};
   call.args.insert(call.args.end(), args.begin(), args.end());
   call.limit = limit;
+  call.environment = {absl::StrCat("PATH=", path_variable)};
   return RunScript(call);
 }
 

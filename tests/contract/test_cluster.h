@@ -18,7 +18,8 @@ namespace signet::contract {
 // Made with the server running; the destructor stops it and removes every file.
 class TestCluster {
  public:
-  TestCluster();
+  // `more_yaml` ends signetd.yaml: keys that it does not have yet.
+  explicit TestCluster(const std::string& more_yaml = "");
   ~TestCluster();
   TestCluster(const TestCluster&) = delete;
   TestCluster& operator=(const TestCluster&) = delete;
@@ -34,8 +35,10 @@ class TestCluster {
   // SIGTERM and wait for a clean end. The exit status as waitpid() gives it.
   int StopServer();
 
-  // Runs signetctl against the admin socket, with stdin closed and stdout and stderr together.
-  ScriptResult Ctl(std::vector<std::string> args, std::chrono::milliseconds limit = std::chrono::seconds(60)) const;
+  // Runs signetctl against the admin socket, with stdin closed and stdout and stderr together. `path_variable`: where
+  // it finds Slurm's commands.
+  ScriptResult Ctl(std::vector<std::string> args, std::chrono::milliseconds limit = std::chrono::seconds(60),
+                   const std::string& path_variable = "/usr/sbin:/usr/bin:/sbin:/bin") const;
   // `hostlist` may be n[001-200]; the files are where the scripts look. Extra arguments such as --reusable.
   void CreateTokens(const std::string& hostlist, std::vector<std::string> extra = {}) const;
   // Writes the trust bundle to ca_file().
@@ -44,6 +47,8 @@ class TestCluster {
   // The scripts as slurmd (with its own state) and slurmctld run them.
   Scripts NodeScripts() const { return ScriptsWith("node.yaml"); }
   Scripts ControllerScripts() const { return ScriptsWith("controller.yaml"); }
+  // The scripts with the configuration in path(config).
+  Scripts ScriptsWith(const std::string& config) const;
   SlurmNode Node(const std::string& name) const { return SlurmNode(name, NodeScripts()); }
   Slurmctld Controller() const { return Slurmctld(ControllerScripts()); }
   // What a boot of a stateless node finds: nothing.
@@ -54,11 +59,11 @@ class TestCluster {
   std::string data_dir() const { return path("data"); }
   std::string kek_file() const { return path("kek"); }
   std::string state_dir() const { return path("state"); }
+  std::string controller_socket() const { return path("run/controller.sock"); }
   std::string token_file(const std::string& node) const { return path("tokens/" + node + ".token"); }
   std::string server_log() const;
 
  private:
-  Scripts ScriptsWith(const std::string& config) const;
   std::string directory_;
   pid_t server_ = -1;
 };
