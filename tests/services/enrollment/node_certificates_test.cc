@@ -18,7 +18,14 @@ using ::signet::testing::SimulatedNode;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-class NodeCertificatesTest : public EnrollmentTest {};
+class NodeCertificatesTest : public EnrollmentTest {
+ protected:
+  // From now on these limits.
+  void Limit(const RequestRates& rates) {
+    world_.request_rates = rates;
+    world_.Restart();
+  }
+};
 
 TEST_F(NodeCertificatesTest, OfAThousandConcurrentEnrolmentsWithOneTokenExactlyOneKeyWins) {
   constexpr int kThreads = 20;
@@ -200,6 +207,133 @@ TEST_F(NodeCertificatesTest, ADumpOfTheDatabaseHoldsNoTokensPrivateKey) {
     EXPECT_THAT(content.str(), Not(HasSubstr(identity))) << entry.path();
     EXPECT_THAT(content.str(), Not(HasSubstr(world_.kek))) << entry.path();
   }
+}
+
+TEST_F(NodeCertificatesTest, WithoutKubernetesAKubernetesTokenIsRefusedAndSaysWhatIsMissing) {
+  node_.kubernetes_token = "a-secret-token";
+  const absl::Status refused = Sign(node_.Ask()).status();
+  EXPECT_EQ(base::ReasonOf(refused), base::kPodRefused);
+  EXPECT_TRUE(absl::IsPermissionDenied(refused));
+  EXPECT_FALSE(base::IsProven(refused));
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("not configured"));
+  EXPECT_THAT(base::NextOf(refused), HasSubstr("kubernetes: in signetd.yaml"));
+  EXPECT_THAT(refused.ToString(), Not(HasSubstr("a-secret-token")));
+  const evidence::Token token = world_.MakeToken("n1", TokenKind::kSingleUse, "slurmd", absl::Seconds(1));
+  world_.clock.Advance(absl::Seconds(1));
+  EXPECT_EQ(Refused(node_.Ask(&token)), base::kTokenExpired) << "the token's own refusal says more";
+  const evidence::Token good = world_.MakeToken("n1");
+  EXPECT_EQ(Refused(node_.Ask(&good)), "");
+  EXPECT_EQ(Refused(node_.Ask()), "") << "a known key stands for itself";
+}
+
+TEST_F(NodeCertificatesTest, WithTheKubernetesApiDownANewPodGetsARetryableErrorThatSpendsNoLimit) {
+  testing::FakePodReviewer kubernetes;
+  kubernetes.BeUnavailable(true);
+  world_.pods = &kubernetes;
+  Limit({.requests_per_key_per_minute = 10, .unproven_failures_per_second = 1});
+  node_.kubernetes_token = "jwt";
+  for (int i = 0; i < 5; ++i) {
+    const NodeRequest request = node_.Ask();
+    const absl::Status refused = Sign(request).status();
+    EXPECT_TRUE(absl::IsUnavailable(refused));
+    EXPECT_EQ(base::ReasonOf(refused), base::kKubernetesUnavailable);
+    EXPECT_EQ(world_.node_certificates->Validate("n1", request.script_token).code(), absl::StatusCode::kUnavailable);
+  }
+  EXPECT_EQ(Refused(SimulatedNode("n2", world_.clock).Ask()), base::kIdentityUnknown) << "the shared limit is unspent";
+}
+
+TEST_F(NodeCertificatesTest, ATokenThatKubernetesRefusesSpendsTheSharedLimit) {
+  testing::FakePodReviewer kubernetes;
+  world_.pods = &kubernetes;
+  Limit({.requests_per_key_per_minute = 10, .unproven_failures_per_second = 2});
+  node_.kubernetes_token = "guess";
+  EXPECT_EQ(Refused(node_.Ask()), base::kPodRefused);
+  EXPECT_EQ(Refused(node_.Ask()), base::kPodRefused);
+  EXPECT_EQ(Refused(node_.Ask()), base::kTooManyRequests);
+}
+
+TEST_F(NodeCertificatesTest, EveryKindOfUnprovenFailureSharesOneLimitAndShedsNobodyWhoProves) {
+  Enrol();
+  const evidence::Token token = world_.MakeToken("n2");
+  SimulatedNode other("n2", world_.clock);
+  Limit({.requests_per_key_per_minute = 10, .unproven_failures_per_second = 6});
+  const auto sign = [&](const std::string& csr) {
+    return base::ReasonOf(world_.node_certificates->Sign(csr, world_.origin).status());
+  };
+  EXPECT_EQ(sign("garbage"), base::kMalformed);
+  EXPECT_EQ(sign(Must(keys::SignRequestPem(SimulatedNode::NewKey(), "n1", ""))), base::kEvidenceMissing);
+  EXPECT_EQ(sign(Must(keys::SignRequestPem(SimulatedNode::NewKey(), "n1", "x"))), base::kMalformed);
+  EXPECT_EQ(Refused(SimulatedNode("n1", world_.clock).Ask()), base::kIdentityUnknown);
+  EXPECT_EQ(Refused(Altered([](evidence::Statement& s) { s.node = "n2"; }, nullptr, "n2")), base::kWrongNode);
+  EXPECT_EQ(base::ReasonOf(world_.node_certificates->Validate("n1", "guess")), base::kMalformed);
+  EXPECT_EQ(sign("garbage"), base::kTooManyRequests);
+  EXPECT_EQ(Refused(SimulatedNode("n1", world_.clock).Ask()), base::kTooManyRequests);
+  EXPECT_EQ(base::ReasonOf(world_.node_certificates->Validate("n1", "guess")), base::kTooManyRequests);
+  EXPECT_EQ(Refused(node_.Ask()), "") << "the node in whose name it all came";
+  EXPECT_EQ(Refused(other.Ask(&token)), "") << "a new enrolment";
+  world_.clock.Advance(absl::Seconds(1));
+  EXPECT_EQ(sign("garbage"), base::kMalformed) << "a second later";
+}
+
+TEST_F(NodeCertificatesTest, AVerifiedKeyIsLimitedAndNoOtherKeyIs) {
+  Enrol();
+  const evidence::Token token = world_.MakeToken("n2");
+  SimulatedNode other("n2", world_.clock);
+  Limit({.requests_per_key_per_minute = 3, .unproven_failures_per_second = 100});
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(Refused(node_.Ask()), "");
+  const int writes = world_.store->writes();
+  const absl::Status shed = Sign(node_.Ask()).status();
+  EXPECT_TRUE(absl::IsResourceExhausted(shed));
+  EXPECT_EQ(base::ReasonOf(shed), base::kTooManyRequests);
+  EXPECT_TRUE(base::IsProven(shed));
+  EXPECT_EQ(world_.store->writes(), writes) << "before any write";
+  EXPECT_EQ(Refused(other.Ask(&token)), "");
+  world_.clock.Advance(absl::Seconds(20));
+  EXPECT_EQ(Refused(node_.Ask()), "");
+}
+
+TEST_F(NodeCertificatesTest, ATokensLimitIsSharedByTheKeysThatShowIt) {
+  const evidence::Token token = world_.MakeToken("n1");
+  ASSERT_EQ(Refused(node_.Ask(&token)), "");
+  Limit({.requests_per_key_per_minute = 2, .unproven_failures_per_second = 100});
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(RefusedProven(SimulatedNode("n1", world_.clock).Ask(&token)), base::kTokenUsed);
+  }
+  EXPECT_EQ(Refused(SimulatedNode("n1", world_.clock).Ask(&token)), base::kTooManyRequests);
+  EXPECT_EQ(Refused(node_.Ask()), "");
+}
+
+TEST_F(NodeCertificatesTest, RepeatsAndRefusalsOfAProvenKeySpendLimitsToo) {
+  Enrol();
+  const NodeRequest request = node_.Ask();
+  ASSERT_EQ(Refused(request), "");
+  Limit({.requests_per_key_per_minute = 2, .unproven_failures_per_second = 100});
+  EXPECT_EQ(Refused(request), "");
+  EXPECT_EQ(Refused(request), "");
+  EXPECT_EQ(Refused(request), base::kTooManyRequests);
+  EXPECT_EQ(Refused(node_.Ask()), "") << "who captured a request cannot starve the node's next one";
+  EXPECT_EQ(Refused(Altered([](evidence::Statement& s) { s.seq -= 5000; })), base::kSequenceRegressed);
+  EXPECT_EQ(Refused(Altered([](evidence::Statement& s) { s.seq -= 5000; })), base::kTooManyRequests);
+}
+
+TEST_F(NodeCertificatesTest, AStoreThatDoesNotAnswerIsNobodysFailure) {
+  Enrol();
+  Limit({.requests_per_key_per_minute = 10, .unproven_failures_per_second = 1});
+  world_.store->FailCommits(1);
+  EXPECT_EQ(Refused(node_.Ask()), base::kStoreUnavailable);
+  EXPECT_EQ(Refused(SimulatedNode("n2", world_.clock).Ask()), base::kIdentityUnknown);
+}
+
+TEST_F(NodeCertificatesTest, ARefusalAfterTheJudgmentIsProvenToo) {
+  const evidence::Token token = world_.MakeToken("n1");
+  const NodeRequest captured = node_.Ask(&token);
+  ASSERT_EQ(Refused(captured), "");
+  world_.clock.Advance(absl::Hours(24));
+  ASSERT_EQ(Refused(node_.Ask()), "");
+  world_.clock.Advance(absl::Hours(24 * 5) + absl::Minutes(1));
+  const absl::Status refused = Sign(captured).status();
+  EXPECT_TRUE(absl::IsFailedPrecondition(refused));
+  EXPECT_TRUE(base::IsProven(refused));
 }
 
 TEST_F(NodeCertificatesTest, ARefusedRequestIsFiledUnderItsNameAndItsKey) {
