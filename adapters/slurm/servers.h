@@ -23,7 +23,7 @@ class Servers {
   // The certificate chain as the server sent it: CheckAnswer judges it.
   absl::StatusOr<std::string> SignCertificate(absl::string_view csr_pem);
   absl::Status ValidateNode(absl::string_view node, absl::string_view token);
-  // The serialized SignedBundle. Needs no client certificate.
+  // The serialized SignedBundle. Needs no client certificate. One round: most nodes reach no server, and slurmd waits.
   absl::StatusOr<std::string> TrustBundle();
 
  private:
