@@ -14,9 +14,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "services/base/status_macros.h"
 #include "services/files/file.h"
 #include "services/issuance/named_certificates.h"
+#include "services/kubernetes/token.h"
 #include "services/x509/name.h"
 #include "services/yaml/strict_reader.h"
 
@@ -123,6 +125,57 @@ telemetry::Level LevelOf(const std::string& name) {
   return found == kLevels.end() ? telemetry::Level::kInfo : found->second;
 }
 
+// "https://host" or "https://host:port": what stands behind it is Kubernetes' own.
+bool IsApiAddress(absl::string_view address) {
+  if (!absl::ConsumePrefix(&address, "https://") || address.empty() || address.size() > 255) return false;
+  return (absl::ascii_isalnum(address.back()) || address.back() == ']') &&
+         std::all_of(address.begin(), address.end(), [](char c) {
+           return absl::ascii_isalnum(c) || c == '.' || c == '-' || c == ':' || c == '[' || c == ']';
+         });
+}
+
+bool IsServiceAccount(absl::string_view account) {
+  const std::vector<absl::string_view> parts = absl::StrSplit(account, '/');
+  return parts.size() == 2 && kubernetes::IsDnsLabel(parts[0]) && kubernetes::IsDnsSubdomain(parts[1]);
+}
+
+bool IsAudience(absl::string_view audience) {
+  return audience.size() <= 255 && std::all_of(audience.begin(), audience.end(), absl::ascii_isgraph);
+}
+
+void ReadServiceAccounts(yaml::Section section, KubernetesSection* kubernetes) {
+  for (const std::string& account : section.Keys()) {
+    std::string daemon;
+    section.Choice(account, &daemon, {"slurmd", "sackd", "controller"});
+    if (!IsServiceAccount(account)) {
+      section.Fault(account, "not a service account", "namespace/name, such as slurm/slurm-worker");
+    }
+    kubernetes->service_accounts[account] = daemon;
+  }
+}
+
+void ReadKubernetes(yaml::Section section, KubernetesSection* kubernetes) {
+  kubernetes->on = section.present();
+  section.String("api", &kubernetes->api);
+  if (!IsApiAddress(kubernetes->api)) {
+    section.Fault("api", "not an address",
+                  "https://, a host and perhaps a port, such as https://kubernetes.default.svc");
+  }
+  section.String("ca_file", &kubernetes->ca_file);
+  if (!IsAbsolute(kubernetes->ca_file)) section.Fault("ca_file", "not a usable path", "an absolute path");
+  section.String("token_file", &kubernetes->token_file);
+  if (!IsAbsolute(kubernetes->token_file)) section.Fault("token_file", "not a usable path", "an absolute path");
+  section.String("audience", &kubernetes->audience);
+  if (!IsAudience(kubernetes->audience)) {
+    section.Fault("audience", "not an audience", "at most 255 visible characters without spaces");
+  }
+  section.Choice("slurmd_owner", &kubernetes->slurmd_owner, {"nodeset", "any"});
+  ReadServiceAccounts(section.Child("service_accounts"), kubernetes);
+  if (kubernetes->on && kubernetes->service_accounts.empty()) {
+    section.Fault("service_accounts", "missing: no pod could enrol", "namespace/name: slurmd, sackd or controller");
+  }
+}
+
 void ReadRoot(yaml::Section root, Config* config) {
   root.String("cluster", &config->cluster, {.required = true});
   if (!config->cluster.empty() && !IsClusterName(config->cluster)) {
@@ -152,6 +205,10 @@ void ReadRoot(yaml::Section root, Config* config) {
   yaml::Section limits = root.Child("limits");
   limits.Int("max_concurrent_calls", &config->limits.max_concurrent_calls, 1, 4096);
   limits.Int("message_bytes", &config->limits.message_bytes, 1 << 18, 1 << 24);
+  limits.Int("requests_per_key_per_minute", &config->request_rates.requests_per_key_per_minute, 1, 6000);
+  limits.Int("unproven_failures_per_second", &config->request_rates.unproven_failures_per_second, 1, 10000);
+
+  ReadKubernetes(root.Child("kubernetes"), &config->kubernetes);
 }
 
 }  // namespace
@@ -189,6 +246,15 @@ std::vector<std::string> KeysThatNeedARestart(const Config& running, const Confi
   compare("profiles.node.lifetime", running.node_profile.lifetime == wanted.node_profile.lifetime);
   compare("profiles.service.lifetime", running.service_profile.lifetime == wanted.service_profile.lifetime);
   compare("limits.message_bytes", running.limits.message_bytes == wanted.limits.message_bytes);
+  if (running.kubernetes.on != wanted.kubernetes.on) {
+    keys.emplace_back("kubernetes");
+    return keys;
+  }
+  compare("kubernetes.api", running.kubernetes.api == wanted.kubernetes.api);
+  compare("kubernetes.ca_file", running.kubernetes.ca_file == wanted.kubernetes.ca_file);
+  compare("kubernetes.token_file", running.kubernetes.token_file == wanted.kubernetes.token_file);
+  compare("kubernetes.audience", running.kubernetes.audience == wanted.kubernetes.audience);
+  compare("kubernetes.slurmd_owner", running.kubernetes.slurmd_owner == wanted.kubernetes.slurmd_owner);
   return keys;
 }
 

@@ -2,6 +2,7 @@
 #ifndef SIGNET_SERVICES_SERVER_CONFIG_H_
 #define SIGNET_SERVICES_SERVER_CONFIG_H_
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,20 @@ struct NetworkListener {
   std::string address;
   // Host names clients reach it by: the dNSNames of its certificate.
   std::vector<std::string> names;
+};
+
+// Whose pods enrol, and where that is asked. Defaults are those of a pod's own service account.
+struct KubernetesSection {
+  bool on = false;
+  std::string api = "https://kubernetes.default.svc";
+  std::string ca_file = "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt";
+  std::string token_file = "/var/run/secrets/kubernetes.io/serviceaccount/token";
+  // What the pods' projected tokens must be made for.
+  std::string audience = "signet";
+  // "nodeset": a slurmd's pod must be controlled by a NodeSet of slinky.slurm.net; "any": by anything.
+  std::string slurmd_owner = "nodeset";
+  // "namespace/name" → "slurmd", "sackd" or "controller". Taken over at SIGHUP.
+  std::map<std::string, std::string> service_accounts;
 };
 
 // Everything an administrator decides. Defaults are those of the commented example.
@@ -50,7 +65,9 @@ struct Config {
   policy::Profile service_profile = policy::ServiceProfile();
   telemetry::Level log_level = telemetry::Level::kInfo;
   rpc::Limits limits;
+  // Taken over at SIGHUP.
   enrollment::RequestRates request_rates;
+  KubernetesSection kubernetes;
 };
 
 // Every fault at once, one line each: INVALID_ARGUMENT / CONFIGURATION.

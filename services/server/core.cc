@@ -9,6 +9,18 @@
 
 namespace signet::server {
 
+namespace {
+
+std::unique_ptr<kubernetes::Reviewer> ReviewerOf(const KubernetesSection& section, const Surroundings& around) {
+  if (!section.on) return nullptr;
+  return std::make_unique<kubernetes::Reviewer>(
+      kubernetes::Endpoint{section.api, section.ca_file, section.token_file},
+      kubernetes::Rules{section.audience, section.service_accounts, section.slurmd_owner == "nodeset"}, around.clock,
+      around.logger);
+}
+
+}  // namespace
+
 absl::StatusOr<std::unique_ptr<Core>> Core::Open(const Config& config, const Surroundings& around) {
   SIGNET_ASSIGN_OR_RETURN(files::FileLock lock, LockDataDir(config));
   auto core = std::unique_ptr<Core>(new Core(std::move(lock)));
@@ -37,10 +49,12 @@ absl::StatusOr<std::unique_ptr<Core>> Core::Open(const Config& config, const Sur
       config.cluster, *core->issuer, *core->audit, *core->store, config.service_profile, policy::ControlProfile());
   core->gatekeeper = std::make_unique<enrollment::Gatekeeper>(config.cluster, around.clock);
   core->request_limits = std::make_unique<enrollment::RequestLimits>(config.request_rates, around.clock);
+  core->pods = ReviewerOf(config.kubernetes, around);
   core->node_certificates =
       std::make_unique<enrollment::NodeCertificates>(*core->gatekeeper, *core->issuer, *core->audit, *core->store,
-                                                     config.node_profile, *core->request_limits, nullptr);
+                                                     config.node_profile, *core->request_limits, core->pods.get());
   core->tokens = std::make_unique<enrollment::Tokens>(*core->audit, *core->store, around.clock);
+  core->node_life = std::make_unique<enrollment::NodeLife>(*core->audit, *core->store, around.clock);
   return core;
 }
 

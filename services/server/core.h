@@ -14,11 +14,13 @@
 #include "services/base/random.h"
 #include "services/enrollment/gatekeeper.h"
 #include "services/enrollment/node_certificates.h"
+#include "services/enrollment/node_life.h"
 #include "services/enrollment/tokens.h"
 #include "services/files/lock.h"
 #include "services/issuance/issuer.h"
 #include "services/issuance/named_certificates.h"
 #include "services/keys/custody.h"
+#include "services/kubernetes/reviewer.h"
 #include "services/server/config.h"
 #include "services/store/store.h"
 #include "services/telemetry/logger.h"
@@ -43,8 +45,10 @@ struct Core {
   std::unique_ptr<issuance::NamedCertificates> named_certificates;
   std::unique_ptr<enrollment::Gatekeeper> gatekeeper;
   std::unique_ptr<enrollment::RequestLimits> request_limits;
+  std::unique_ptr<kubernetes::Reviewer> pods;  // null where Kubernetes is not configured
   std::unique_ptr<enrollment::NodeCertificates> node_certificates;
   std::unique_ptr<enrollment::Tokens> tokens;
+  std::unique_ptr<enrollment::NodeLife> node_life;
   std::string notice;  // FirstStartNotice
 
   // Locks the data folder, opens or makes key, store and authorities. Every error names what to do.

@@ -25,19 +25,14 @@ Daemon::Daemon(const Config& config, const Surroundings& around, std::unique_ptr
     : config_(config),
       around_(around),
       core_(std::move(core)),
-      callers_(config.cluster, *core_->authorities, around.clock),
+      pod_callers_(core_->pods == nullptr ? nullptr : std::make_unique<rpc::PodCallers>(*core_->pods, around.clock)),
+      callers_(config.cluster, *core_->authorities, around.clock, pod_callers_.get()),
       calls_({callers_, access_, *core_->audit, *core_->store, around.clock, around.random, around.logger, metrics_},
              config.limits),
-      engines_{config.cluster,
-               Version(),
-               *core_->node_certificates,
-               *core_->tokens,
-               *core_->named_certificates,
-               *core_->authorities,
-               *core_->audit,
-               *core_->store,
-               around.clock,
-               metrics_},
+      engines_{config.cluster,      Version(),         *core_->node_certificates,
+               *core_->tokens,      *core_->node_life, *core_->named_certificates,
+               *core_->authorities, *core_->custody,   *core_->audit,
+               *core_->store,       around.clock,      metrics_},
       quota_("signetd") {
   // What peers may have buffered in all, on every listener.
   quota_.Resize(std::size_t{256} << 20);
@@ -131,12 +126,23 @@ void Daemon::Reload(const Config& wanted) {
   around_.logger.SetLevel(wanted.log_level);
   calls_.SetLimits(wanted.limits);
   quota_.SetMaxThreads(rpc::ThreadQuota(wanted.limits));
+  core_->request_limits->SetRates(wanted.request_rates);
+  ReloadServiceAccounts(wanted.kubernetes);
   for (const std::string& key : KeysThatNeedARestart(config_, wanted)) {
     around_.logger.Warning("reload.needs_restart", {{"key", key}, {"message", absl::StrCat("needs a restart: ", key)}});
   }
   config_.log_level = wanted.log_level;
   config_.limits.max_concurrent_calls = wanted.limits.max_concurrent_calls;
+  config_.request_rates = wanted.request_rates;
   around_.logger.Info("reloaded");
+}
+
+void Daemon::ReloadServiceAccounts(const KubernetesSection& wanted) {
+  if (core_->pods == nullptr || !wanted.on || wanted.service_accounts == config_.kubernetes.service_accounts) return;
+  core_->pods->SetServiceAccounts(wanted.service_accounts);
+  // Whoever is remembered was allowed by the old list.
+  pod_callers_->Forget();
+  config_.kubernetes.service_accounts = wanted.service_accounts;
 }
 
 void Daemon::Drain() {

@@ -15,6 +15,7 @@
 #include "services/rpc/calls.h"
 #include "services/rpc/edge_server.h"
 #include "services/rpc/engines.h"
+#include "services/rpc/pod_callers.h"
 #include "services/server/config.h"
 #include "services/server/core.h"
 #include "services/server/listener_identity.h"
@@ -39,7 +40,8 @@ class Daemon {
   const std::string& notice() const { return core_->notice; }
   // What is due: health (every 5 s), summaries (every minute), the listener's certificate. Call it about once a second.
   void Tick();
-  // Takes over log level and limits; logs which other keys changed and need a restart.
+  // Takes over log level, limits and the allow-list of service accounts; logs which other keys changed and need a
+  // restart.
   void Reload(const Config& wanted);
   // Says NOT_SERVING, accepts nothing more, lets calls end (kDrain), writes the audit's checkpoint, removes the
   // sockets. Done once; the destructor does it otherwise.
@@ -53,12 +55,14 @@ class Daemon {
   absl::Status ListenOnSocket(const SocketListener& socket, rpc::Listener listener);
   void CheckHealth();
   void RenewListener();
+  void ReloadServiceAccounts(const KubernetesSection& wanted);
 
   Config config_;
   const Surroundings around_;
   std::unique_ptr<Core> core_;
   telemetry::Metrics metrics_;
   const rpc::AccessTable access_;
+  const std::unique_ptr<rpc::PodCallers> pod_callers_;  // null where Kubernetes is not configured
   const rpc::Callers callers_;
   rpc::Calls calls_;
   rpc::Engines engines_;
