@@ -113,9 +113,10 @@ absl::StatusOr<NodeState> Enrolment::OpenState(const std::string& node) const {
 absl::StatusOr<Request> Enrolment::Pending(const std::string& node, bool renewal) {
   const TokenSearch search = FindToken(config_, node, host_.daemon);
   const std::string identity = absl::StrCat(config_.state_dir, "/", host_.uid, "/", node, "/identity");
-  if (!search.token.has_value() && !files::Exists(identity) && !files::Exists(config_.kubernetes_token_file)) {
-    // At a renewal before a directory is made: sackd's garbled $1 that happens to be a name must leave nothing behind.
-    if (renewal) return NoEvidence(node, host_.daemon, search);
+  const bool unknown = !search.token.has_value() && !files::Exists(identity);
+  // Before a directory is made: sackd's garbled $1 at a renewal, if it happens to be a name, must leave nothing behind.
+  if (unknown && renewal) return NoEvidence(node, host_.daemon, search);
+  if (unknown && !files::Exists(config_.kubernetes_token_file)) {
     absl::StatusOr<NodeState> state = OpenState(node);
     if (!state.ok() || !state->CreateIdentity("").ok()) return NoEvidence(node, host_.daemon, search);
     return NoEvidence(node, host_.daemon, search, state->identity()->key.public_key().key_id());

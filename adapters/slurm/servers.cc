@@ -111,7 +111,7 @@ absl::StatusOr<std::string> Servers::TrustBundle() {
   // A compute node has no control certificate, and the call is public.
   if (!files::Exists(tls.cert)) tls.cert = tls.key = "";
   v1::GetTrustBundleResponse response;
-  SIGNET_RETURN_IF_ERROR(TryEach(
+  SIGNET_RETURN_IF_ERROR(TryOnce(
       tls, /*with_pod_token=*/false, [&](const std::shared_ptr<grpc::Channel>& channel, grpc::ClientContext* context) {
         return v1::CertAuthority::NewStub(channel)->GetTrustBundle(context, v1::GetTrustBundleRequest(), &response);
       }));

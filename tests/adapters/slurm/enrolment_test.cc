@@ -230,6 +230,8 @@ TEST_F(EnrolmentTest, NamesTheFilesItTriedWhenThereIsNoEvidence) {
 
 TEST_F(EnrolmentTest, ARenewalWithoutEvidenceLeavesNothingBehind) {
   EXPECT_EQ(base::ReasonOf(enrolment_.Csr("n9").status()), base::kEvidenceMissing);
+  InPod();
+  EXPECT_EQ(base::ReasonOf(enrolment_.Csr("n9").status()), base::kEvidenceMissing);
   EXPECT_FALSE(files::Exists(scratch_ / "state")) << "sackd's garbled name may look like a node's";
 }
 
