@@ -31,7 +31,8 @@ std::string When(absl::Time time, absl::Time now);
 
 // From block, ledger, tokens and approvals; in no order. None when all is well.
 std::vector<Finding> LedgerFindings(const Explanation& explanation, const FindingGround& ground);
-// From the refusals that no later success has made history; newest first, one for each reason.
+// From the refusals that no later success has made history and that explanation.findings does not tell already; newest
+// first, one for each reason.
 std::vector<Finding> RefusalFindings(const Explanation& explanation, const FindingGround& ground);
 
 }  // namespace signet::enrollment

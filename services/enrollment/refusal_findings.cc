@@ -23,10 +23,16 @@ bool IsLiveKey(const Explanation& explanation, absl::string_view key_id) {
   });
 }
 
+// True when the ledger's findings say it already.
+bool IsTold(const Explanation& explanation, absl::string_view reason) {
+  if (explanation.block.has_value() && reason == base::kIdentityEnded) return true;
+  return std::any_of(explanation.findings.begin(), explanation.findings.end(),
+                     [reason](const Finding& finding) { return finding.code == reason; });
+}
+
 // A later success ends what came before it, except that it says nothing about another key that also proved to be this
 // node: that is a second host until it has been silent for two periods.
 bool IsHistory(const Explanation& explanation, const FindingGround& ground, const store::RefusalRow& refusal) {
-  if (explanation.block.has_value() && refusal.reason == base::kNodeBlocked) return true;
   if (refusal.at > LastSuccess(explanation)) return false;
   const bool other_key = refusal.proven && !refusal.key_id.empty() && !IsLiveKey(explanation, refusal.key_id);
   return !other_key || ground.now - refusal.at > 2 * ground.renewal_period;
@@ -84,7 +90,8 @@ std::vector<Finding> RefusalFindings(const Explanation& explanation, const Findi
   std::vector<Finding> findings;
   std::set<std::pair<std::string, bool>> told;
   for (const store::RefusalRow& refusal : explanation.refusals) {
-    if (IsHistory(explanation, ground, refusal) || !told.emplace(refusal.reason, refusal.proven).second) continue;
+    if (IsHistory(explanation, ground, refusal) || IsTold(explanation, refusal.reason)) continue;
+    if (!told.emplace(refusal.reason, refusal.proven).second) continue;
     const auto same = std::count_if(explanation.refusals.begin(), explanation.refusals.end(), [&](const auto& other) {
       return other.reason == refusal.reason && other.proven == refusal.proven;
     });

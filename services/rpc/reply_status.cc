@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
+#include "services/audit/text.h"
 #include "services/base/reason.h"
 
 namespace signet::rpc {
@@ -12,6 +13,7 @@ namespace {
 
 // The message travels twice, once percent-encoded (up to three times its size) and once in base64.
 constexpr std::size_t kMaxMessageBytes = 1200;
+constexpr std::size_t kMaxNextBytes = 400;
 
 // What is over in a second, by itself.
 bool IsWorthARetry(absl::string_view reason) {
@@ -19,11 +21,9 @@ bool IsWorthARetry(absl::string_view reason) {
          reason == base::kKubernetesUnavailable;
 }
 
-// At most `limit` bytes, never within a UTF-8 sequence.
+// At most `limit` bytes and a sign that there were more; valid UTF-8, or protobuf drops all that is said.
 std::string Cut(absl::string_view text, std::size_t limit) {
-  if (text.size() <= limit) return std::string(text);
-  while (limit > 0 && (static_cast<unsigned char>(text[limit]) & 0xC0) == 0x80) --limit;
-  return absl::StrCat(text.substr(0, limit), "…");
+  return absl::StrCat(audit::FitText(text, limit), text.size() > limit ? "…" : "");
 }
 
 }  // namespace
@@ -73,7 +73,8 @@ grpc::Status ReplyStatus(const absl::Status& status, absl::string_view request_i
   info.set_domain("signet");
   info.set_reason(reason);
   (*info.mutable_metadata())["request_id"] = std::string(request_id);
-  if (const std::string next = base::NextOf(status); !next.empty()) (*info.mutable_metadata())["next"] = next;
+  if (const std::string next = base::NextOf(status); !next.empty())
+    (*info.mutable_metadata())["next"] = Cut(next, kMaxNextBytes);
   google::rpc::Status details;
   // absl's codes and gRPC's are the same numbers.
   details.set_code(static_cast<int>(status.code()));

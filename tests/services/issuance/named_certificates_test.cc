@@ -26,6 +26,11 @@ class NamedCertificatesTest : public ::testing::Test {
   x509::Certificate Leaf(const absl::StatusOr<Issued>& issued) {
     return Must(x509::Certificate::FromPem(Must(issued).chain_pem));
   }
+  // Empty when there is none.
+  store::ProvisionerRow Provisioner(const std::string& name) {
+    return world_.Read([&](const store::Tables& tables) { return tables.provisioners().Find(name); })
+        .value_or(store::ProvisionerRow{});
+  }
   World world_;
   keys::PrivateKey key_ = SimulatedNode::NewKey();
 };
@@ -56,7 +61,7 @@ TEST_F(NamedCertificatesTest, NodeEvidenceNeverGivesAServiceCertificate) {
 }
 
 TEST_F(NamedCertificatesTest, AClientsRoleIsInItsUriUnderTheControlAuthority) {
-  const auto leaf = Leaf(world_.named->IssueClient("admin", "jane", Csr(key_, "jane"), world_.origin));
+  const auto leaf = Leaf(world_.named->IssueClient("admin", "jane", "", Csr(key_, "jane"), world_.origin));
   EXPECT_THAT(leaf.uris(), ElementsAre("signet://alpha/admin/jane"));
   EXPECT_THAT(leaf.dns_names(), IsEmpty());
   EXPECT_TRUE(leaf.VerifySignedBy(world_.Root(store::Purpose::kControl)).ok());
@@ -66,18 +71,57 @@ TEST_F(NamedCertificatesTest, AClientsRoleIsInItsUriUnderTheControlAuthority) {
 
 TEST_F(NamedCertificatesTest, RefusesRolesAndNamesThatAreNone) {
   for (const absl::string_view role : {"", "public", "server", "Admin", "admin/x"}) {
-    EXPECT_EQ(base::ReasonOf(world_.named->IssueClient(role, "jane", Csr(key_, "jane"), world_.origin).status()),
+    EXPECT_EQ(base::ReasonOf(world_.named->IssueClient(role, "jane", "", Csr(key_, "jane"), world_.origin).status()),
               base::kMalformed)
         << role;
   }
   for (const std::string name : {"slurmctld", "a/b", "jane doe"}) {
-    EXPECT_EQ(base::ReasonOf(world_.named->IssueClient("admin", name, Csr(key_, name), world_.origin).status()),
+    EXPECT_EQ(base::ReasonOf(world_.named->IssueClient("admin", name, "", Csr(key_, name), world_.origin).status()),
               base::kNameRefused)
         << name;
   }
-  EXPECT_EQ(base::ReasonOf(world_.named->IssueClient("service", "n1", Csr(key_, "n1"), world_.origin).status()),
+  EXPECT_EQ(base::ReasonOf(world_.named->IssueClient("service", "n1", "", Csr(key_, "n1"), world_.origin).status()),
             base::kNameRefused);
-  EXPECT_TRUE(world_.named->IssueClient("service", "slurmdbd", Csr(key_, "slurmdbd"), world_.origin).ok());
+  EXPECT_TRUE(world_.named->IssueClient("service", "slurmdbd", "", Csr(key_, "slurmdbd"), world_.origin).ok());
+}
+
+TEST_F(NamedCertificatesTest, AProvisionersNodesAreStoredWithItsCertificateAndAudited) {
+  const auto leaf = Leaf(
+      world_.named->IssueClient("provisioner", "warewulf", "n[001-003],n004", Csr(key_, "warewulf"), world_.origin));
+  EXPECT_THAT(leaf.uris(), ElementsAre("signet://alpha/provisioner/warewulf"));
+  const store::ProvisionerRow row = Provisioner("warewulf");
+  EXPECT_EQ(row.nodes, "n[001-004]");
+  EXPECT_EQ(row.issued_by, world_.origin.actor);
+  EXPECT_EQ(row.issued_at, world_.clock.Now());
+  EXPECT_THAT(world_.AuditRows().back().bytes, HasSubstr("n[001-004]"));
+}
+
+TEST_F(NamedCertificatesTest, TheNewestRequestDecidesAProvisionersNodes) {
+  ASSERT_TRUE(
+      world_.named->IssueClient("provisioner", "warewulf", "n[1-9]", Csr(key_, "warewulf"), world_.origin).ok());
+  ASSERT_TRUE(world_.named->IssueClient("provisioner", "warewulf", "n5", Csr(key_, "warewulf"), world_.origin).ok());
+  EXPECT_EQ(Provisioner("warewulf").nodes, "n5");
+}
+
+TEST_F(NamedCertificatesTest, AProvisionerNeedsAHostlistAndNobodyElseHasOne) {
+  for (const char* nodes : {"", "n[3-1]", "n[", "a b", "slurmctld", "n[1-300000]"}) {
+    const auto refused =
+        world_.named->IssueClient("provisioner", "warewulf", nodes, Csr(key_, "warewulf"), world_.origin);
+    EXPECT_TRUE(absl::IsInvalidArgument(refused.status())) << nodes;
+  }
+  for (const char* role : {"controller", "observer", "auditor", "admin"}) {
+    EXPECT_EQ(base::ReasonOf(world_.named->IssueClient(role, "jane", "n1", Csr(key_, "jane"), world_.origin).status()),
+              base::kMalformed)
+        << role;
+  }
+  EXPECT_EQ(Provisioner("warewulf").nodes, "");
+}
+
+TEST_F(NamedCertificatesTest, AProvisionersNodesStandOnlyWhenItsCertificateDoes) {
+  world_.store->FailCommits(1);
+  EXPECT_FALSE(
+      world_.named->IssueClient("provisioner", "warewulf", "n[1-9]", Csr(key_, "warewulf"), world_.origin).ok());
+  EXPECT_EQ(Provisioner("warewulf").nodes, "");
 }
 
 TEST_F(NamedCertificatesTest, TheListenerGetsItsHostNames) {
@@ -102,7 +146,7 @@ TEST_F(NamedCertificatesTest, OneKeyIsNeverCertifiedForTwoNames) {
   EXPECT_TRUE(world_.named->IssueService("slurmdbd", Csr(key_, "slurmdbd"), world_.origin).ok());
   EXPECT_EQ(base::ReasonOf(world_.named->IssueService("slurmctld", Csr(key_, "slurmctld"), world_.origin).status()),
             base::kKeyRefused);
-  EXPECT_EQ(base::ReasonOf(world_.named->IssueClient("admin", "jane", Csr(key_, "jane"), world_.origin).status()),
+  EXPECT_EQ(base::ReasonOf(world_.named->IssueClient("admin", "jane", "", Csr(key_, "jane"), world_.origin).status()),
             base::kKeyRefused);
 }
 

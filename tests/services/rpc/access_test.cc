@@ -18,6 +18,8 @@ const Methods& Everything() {
                                "CertAuthority.GetTrustBundle",
                                "CertAuthority.IssueServiceCertificate",
                                "CertAuthority.IssueClientCertificate",
+                               "CertAuthority.ListProvisioners",
+                               "CertAuthority.ImportAuthority",
                                "CertAuthority.ListCertificates",
                                "CertAuthority.GetCertificate",
                                "CertAuthority.ListAuthorities",
@@ -27,9 +29,15 @@ const Methods& Everything() {
                                "NodeEnrollment.ValidateNode",
                                "NodeEnrollment.CreateTokens",
                                "NodeEnrollment.ListTokens",
+                               "NodeEnrollment.GetToken",
                                "NodeEnrollment.RevokeTokens",
                                "NodeEnrollment.ListNodes",
-                               "NodeEnrollment.GetNode"};
+                               "NodeEnrollment.GetNode",
+                               "NodeEnrollment.ExplainNode",
+                               "NodeEnrollment.BlockNodes",
+                               "NodeEnrollment.UnblockNodes",
+                               "NodeEnrollment.ForgetNodes",
+                               "NodeEnrollment.ApproveNode"};
   return kAll;
 }
 
@@ -53,14 +61,14 @@ TEST(AccessTable, GivesEachRoleExactlyItsMethods) {
       {v1::ROLE_PUBLIC, anyone},
       {v1::ROLE_OBSERVER, anyone},
       {v1::ROLE_SERVICE, anyone},
-      {v1::ROLE_PROVISIONER, anyone},
+      {v1::ROLE_PROVISIONER, {"CertAuthority.GetTrustBundle", "NodeEnrollment.CreateTokens"}},
       {v1::ROLE_CONTROLLER,
        {"CertAuthority.GetTrustBundle", "CertAuthority.SignCertificate", "NodeEnrollment.ValidateNode"}},
       {v1::ROLE_AUDITOR,
        {"CertAuthority.GetTrustBundle", "CertAuthority.ListCertificates", "CertAuthority.GetCertificate",
         "CertAuthority.ListAuthorities", "CertAuthority.GetStatus", "CertAuthority.ListAuditRecords",
-        "CertAuthority.VerifyAudit", "NodeEnrollment.ListTokens", "NodeEnrollment.ListNodes",
-        "NodeEnrollment.GetNode"}},
+        "CertAuthority.VerifyAudit", "CertAuthority.ListProvisioners", "NodeEnrollment.ListTokens",
+        "NodeEnrollment.GetToken", "NodeEnrollment.ListNodes", "NodeEnrollment.GetNode", "NodeEnrollment.ExplainNode"}},
   };
   for (const auto& [role, methods] : rows) EXPECT_EQ(AllowedTo(role), methods) << v1::Role_Name(role);
 }

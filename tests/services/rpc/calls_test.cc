@@ -20,7 +20,7 @@ namespace {
 constexpr Method kSign = {"signet.v1.CertAuthority.SignCertificate", "certificate.sign"};
 constexpr Method kList = {"signet.v1.NodeEnrollment.ListNodes", "node.list", false};
 
-std::string Subject() { return "n1"; }
+Subject AboutN1() { return {"n1", "n1", "00112233445566778899aabbccddeeff"}; }
 absl::Status Fine(const audit::Origin&) { return absl::OkStatus(); }
 
 std::string ReasonOfReply(const grpc::Status& status) {
@@ -50,7 +50,7 @@ class CallsTest : public ::testing::Test {
 
   grpc::Status Run(Listener listener, const Method& method,
                    absl::FunctionRef<absl::Status(const audit::Origin&)> handler) {
-    return calls_->Run({listener, nullptr, absl::InfiniteFuture()}, method, Subject, handler);
+    return calls_->Run({listener, nullptr, absl::InfiniteFuture()}, method, AboutN1, handler);
   }
 
   // Records that refuse something.
@@ -68,6 +68,22 @@ class CallsTest : public ::testing::Test {
                     })
                     .ok());
     return refusals;
+  }
+
+  // What is kept beside a node.
+  std::vector<store::RefusalRow> Kept(const std::string& node) {
+    std::vector<store::RefusalRow> rows;
+    EXPECT_TRUE(store_
+                    ->Read([&](const store::Tables& tables) {
+                      rows = *tables.refusals().List(node);
+                      return absl::OkStatus();
+                    })
+                    .ok());
+    return rows;
+  }
+  static absl::Status Blocked() {
+    return base::Refusal(absl::StatusCode::kPermissionDenied, base::kNodeBlocked, "n1 is blocked",
+                         "signetctl node unblock n1");
   }
 
   base::FakeClock clock_{absl::Now()};
@@ -145,7 +161,7 @@ TEST_F(CallsTest, OnlyCountsWhatLoadRefused) {
 
 TEST_F(CallsTest, DoesNotBeginWithoutTimeLeft) {
   const auto run = [&](absl::Duration left) {
-    return calls_->Run({Listener::kAdminSocket, nullptr, absl::Now() + left}, kSign, Subject, Fine);
+    return calls_->Run({Listener::kAdminSocket, nullptr, absl::Now() + left}, kSign, AboutN1, Fine);
   };
   EXPECT_EQ(ReasonOfReply(run(absl::Milliseconds(50))), base::kDeadlineTooShort);
   EXPECT_EQ(run(-absl::Seconds(1)).error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
@@ -203,6 +219,72 @@ TEST_F(CallsTest, RecordsThatANodeBroughtTooManyNewKeys) {
   const auto refusals = Refusals();
   ASSERT_EQ(refusals.size(), 1u);
   EXPECT_EQ(refusals[0].reason(), base::kTooManyNewKeys);
+}
+
+TEST_F(CallsTest, KeepsARefusalOnceInTheAuditAndOnceBesideItsNode) {
+  Run(Listener::kControllerSocket, kSign, [](const audit::Origin&) { return base::Proven(Blocked()); });
+  const auto kept = Kept("n1");
+  ASSERT_EQ(kept.size(), 1u);
+  ASSERT_EQ(Refusals().size(), 1u);
+  EXPECT_EQ(kept[0].action, "certificate.sign");
+  EXPECT_EQ(kept[0].reason, base::kNodeBlocked);
+  EXPECT_EQ(kept[0].message, "n1 is blocked");
+  EXPECT_EQ(kept[0].next, "signetctl node unblock n1");
+  EXPECT_EQ(kept[0].actor, "socket:controller");
+  EXPECT_EQ(kept[0].request_id, Refusals()[0].request_id());
+  EXPECT_EQ(kept[0].key_id, "00112233445566778899aabbccddeeff");
+  EXPECT_TRUE(kept[0].proven);
+  Run(Listener::kControllerSocket, kSign, [](const audit::Origin&) { return Blocked(); });
+  EXPECT_FALSE(Kept("n1")[0].proven);
+}
+
+TEST_F(CallsTest, KeepsNothingBesideWhatIsNoNode) {
+  for (const std::string& node : std::vector<std::string>{"", "slurmctld", "n 1", std::string(65, 'n'), "a/../b"}) {
+    const auto subject = [&node] { return Subject{node, node, ""}; };
+    calls_->Run({Listener::kControllerSocket, nullptr, absl::InfiniteFuture()}, kSign, subject,
+                [](const audit::Origin&) { return Blocked(); });
+    EXPECT_THAT(Kept(node), testing::IsEmpty());
+  }
+  EXPECT_EQ(Refusals().size(), 5u);
+}
+
+TEST_F(CallsTest, KeepsNoTextOfTheServersOwnFaultsBesideTheNode) {
+  Run(Listener::kControllerSocket, kSign, [](const audit::Origin&) { return absl::InternalError("key at /secret"); });
+  ASSERT_EQ(Kept("n1").size(), 1u);
+  EXPECT_THAT(Kept("n1")[0].message, testing::Not(testing::HasSubstr("/secret")));
+  EXPECT_THAT(Kept("n1")[0].next, testing::HasSubstr(Kept("n1")[0].request_id));
+}
+
+TEST_F(CallsTest, KeptTextIsBoundedAndReadable) {
+  Run(Listener::kControllerSocket, kSign, [](const audit::Origin&) {
+    return base::Refusal(absl::StatusCode::kPermissionDenied, base::kWrongNode, std::string(100000, '\xff'));
+  });
+  ASSERT_EQ(Kept("n1").size(), 1u);
+  EXPECT_LE(Kept("n1")[0].message.size(), 1024u);
+}
+
+TEST_F(CallsTest, CountsWhatLoadRefusedAndRecordsItOnceAMinute) {
+  const auto refuse = [&](absl::StatusCode code, const char* reason, int times) {
+    for (int i = 0; i < times; ++i) {
+      Run(Listener::kControllerSocket, kSign, [&](const audit::Origin&) { return base::Refusal(code, reason, "no"); });
+    }
+  };
+  refuse(absl::StatusCode::kResourceExhausted, base::kTooManyRequests, 40);
+  refuse(absl::StatusCode::kResourceExhausted, base::kOverloaded, 2);
+  refuse(absl::StatusCode::kUnavailable, base::kKubernetesUnavailable, 3);
+  EXPECT_THAT(Refusals(), testing::IsEmpty());
+  EXPECT_THAT(Kept("n1"), testing::IsEmpty());
+  calls_->Summarise();
+  const auto refusals = Refusals();
+  ASSERT_EQ(refusals.size(), 1u);
+  EXPECT_EQ(refusals[0].action(), "request.shed");
+  EXPECT_EQ(refusals[0].actor(), "signetd");
+  EXPECT_EQ(refusals[0].reason(), base::kTooManyRequests);
+  EXPECT_EQ(refusals[0].facts().at(base::kTooManyRequests), "40");
+  EXPECT_EQ(refusals[0].facts().at(base::kOverloaded), "2");
+  EXPECT_EQ(refusals[0].facts().at(base::kKubernetesUnavailable), "3");
+  calls_->Summarise();
+  EXPECT_EQ(Refusals().size(), 1u);
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
 #include <string>
+#include <vector>
 
 #include "gmock/gmock.h"
 #include "google/rpc/error_details.pb.h"
@@ -52,13 +53,36 @@ TEST(ReplyStatus, SaysNothingOfTheServersOwnFaults) {
   }
 }
 
-TEST(ReplyStatus, TellsAShedCallWhenToComeBack) {
-  const grpc::Status reply =
-      ReplyStatus(base::Refusal(absl::StatusCode::kResourceExhausted, base::kOverloaded, "too many"), "00ff");
-  google::rpc::RetryInfo retry;
-  ASSERT_EQ(Details(reply).details_size(), 2);
-  ASSERT_TRUE(Details(reply).details(1).UnpackTo(&retry));
-  EXPECT_EQ(retry.retry_delay().seconds(), 1);
+TEST(ReplyStatus, TellsWhoMayComeBackWhen) {
+  struct Row {
+    absl::StatusCode code;
+    std::string reason;
+    bool retry;
+  };
+  for (const Row& row : std::vector<Row>{{absl::StatusCode::kResourceExhausted, base::kOverloaded, true},
+                                         {absl::StatusCode::kResourceExhausted, base::kTooManyRequests, true},
+                                         {absl::StatusCode::kUnavailable, base::kStoreUnavailable, true},
+                                         {absl::StatusCode::kUnavailable, base::kKubernetesUnavailable, true},
+                                         {absl::StatusCode::kResourceExhausted, base::kTooManyNewKeys, false},
+                                         {absl::StatusCode::kPermissionDenied, base::kNodeBlocked, false}}) {
+    const google::rpc::Status details = Details(ReplyStatus(base::Refusal(row.code, row.reason, "no"), "00ff"));
+    ASSERT_EQ(details.details_size(), row.retry ? 2 : 1) << row.reason;
+    google::rpc::RetryInfo retry;
+    if (!row.retry) continue;
+    ASSERT_TRUE(details.details(1).UnpackTo(&retry)) << row.reason;
+    EXPECT_EQ(retry.retry_delay().seconds(), 1) << row.reason;
+  }
+}
+
+TEST(ReplyStatus, KeepsWhatIsSaidOfKubernetesAndNotWhatIsSaidOfTheStore) {
+  const grpc::Status kubernetes = ReplyStatus(
+      base::Refusal(absl::StatusCode::kUnavailable, base::kKubernetesUnavailable, "no answer within 0.8 s"), "00ff");
+  EXPECT_EQ(kubernetes.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(kubernetes.error_message(), "no answer within 0.8 s");
+  EXPECT_EQ(Info(kubernetes).reason(), "KUBERNETES_UNAVAILABLE");
+  const grpc::Status store =
+      ReplyStatus(base::Refusal(absl::StatusCode::kUnavailable, base::kStoreUnavailable, "/var/lib is full"), "00ff");
+  EXPECT_EQ(store.error_message(), "the store is unavailable, request 00ff");
 }
 
 TEST(ReplyStatus, StaysWithinWhatAClientAcceptsAsTrailers) {
@@ -67,6 +91,14 @@ TEST(ReplyStatus, StaysWithinWhatAClientAcceptsAsTrailers) {
   const grpc::Status reply = ReplyStatus(absl::InvalidArgumentError(message), "00ff");
   EXPECT_LT(reply.error_message().size() * 3 + reply.error_details().size() * 4 / 3, 8000u);
   EXPECT_THAT(reply.error_message(), testing::EndsWith("ü…"));
+}
+
+TEST(ReplyStatus, SaysAlsoWhatNoUtf8CanSay) {
+  const grpc::Status reply = ReplyStatus(
+      base::Refusal(absl::StatusCode::kNotFound, base::kNotFound, "no \xff\xfe", std::string(5000, '\xff')), "00ff");
+  EXPECT_EQ(reply.error_message(), "no \uFFFD\uFFFD");
+  EXPECT_EQ(Info(reply).reason(), "NOT_FOUND");
+  EXPECT_LE(Info(reply).metadata().at("next").size(), 403u);
 }
 
 TEST(ReplyStatus, GivesAReasonAlsoWhereItsMakerGaveNone) {
@@ -120,6 +152,52 @@ TEST(NewTokenFromProto, NamesTheFieldThatIsWrong) {
   token.set_ttl_seconds(0);
   token.set_node(std::string(1000, 'n'));
   EXPECT_THAT(FromProto(token, 0).status().message(), HasSubstr("tokens[0].node has 1000 bytes"));
+}
+
+TEST(NewTokenFromProto, TakesAndBoundsTheLabel) {
+  v1::NewToken token;
+  token.set_node("n1");
+  token.set_daemon("slurmd");
+  token.set_public_key("key");
+  token.set_kind(v1::TOKEN_KIND_BOOT);
+  token.set_label("rack7");
+  EXPECT_EQ(FromProto(token, 0)->label, "rack7");
+  token.set_label(std::string(65, 'a'));
+  EXPECT_THAT(FromProto(token, 2).status().message(), HasSubstr("tokens[2].label has 65 bytes; the limit is 64"));
+}
+
+TEST(KeyIdFromText, ReadsThirtyTwoHexDigitsOfEitherCase) {
+  EXPECT_EQ(*KeyIdFromText("key_id", "00112233445566778899AABBCCDDEEFF"), "00112233445566778899aabbccddeeff");
+  for (const std::string& text : std::vector<std::string>{"", "00ff", std::string(31, 'a'), std::string(33, 'a'),
+                                                          std::string(32, 'g'), "0011223344556677 899aabbccddeeff"}) {
+    EXPECT_THAT(KeyIdFromText("key_id", text).status().message(), HasSubstr("key_id is not 32")) << text;
+  }
+}
+
+TEST(TokenKindFromProto, TakesUnsetForAllAndNoUnknownNumber) {
+  EXPECT_EQ(*TokenKindFromProto(v1::TOKEN_KIND_UNSPECIFIED), 0);
+  EXPECT_EQ(*TokenKindFromProto(v1::TOKEN_KIND_LAB), 4);
+  EXPECT_FALSE(TokenKindFromProto(static_cast<v1::TokenKind>(9)).ok());
+  EXPECT_FALSE(TokenKindFromProto(static_cast<v1::TokenKind>(-1)).ok());
+}
+
+TEST(CheckNames, NamesTheOneThatIsWrong) {
+  v1::BlockNodesRequest request;
+  request.add_nodes("n1");
+  EXPECT_TRUE(CheckNames("nodes", request.nodes()).ok());
+  request.add_nodes("");
+  EXPECT_THAT(CheckNames("nodes", request.nodes()).message(), HasSubstr("nodes[1] is empty"));
+  request.set_nodes(1, std::string(254, 'n'));
+  EXPECT_THAT(CheckNames("nodes", request.nodes()).message(), HasSubstr("nodes[1] has 254 bytes; the limit is 253"));
+}
+
+TEST(TokenUse, EndsOnlyWhenItsKeyDid) {
+  store::IdentityRow identity;
+  identity.key_id = "00ff";
+  identity.admitted_at = absl::FromUnixSeconds(10);
+  EXPECT_FALSE(UseToProto(identity).has_ended_at());
+  identity.superseded_at = absl::FromUnixSeconds(20);
+  EXPECT_EQ(UseToProto(identity).ended_at().seconds(), 20);
 }
 
 }  // namespace
