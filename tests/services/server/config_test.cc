@@ -3,6 +3,8 @@
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -13,6 +15,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Pair;
 
 std::string FaultOf(const std::string& text) {
   const auto config = ParseConfig("signetd.yaml", text);
@@ -60,6 +63,15 @@ TEST(Config, TheShippedExampleIsRightAndShowsTheDefaults) {
   EXPECT_EQ(full->limits.max_concurrent_calls, shipped->limits.max_concurrent_calls);
   EXPECT_EQ(full->limits.message_bytes, shipped->limits.message_bytes);
   EXPECT_EQ(full->log_level, shipped->log_level);
+  EXPECT_EQ(full->request_rates.requests_per_key_per_minute, shipped->request_rates.requests_per_key_per_minute);
+  EXPECT_EQ(full->request_rates.unproven_failures_per_second, shipped->request_rates.unproven_failures_per_second);
+  EXPECT_FALSE(shipped->kubernetes.on);
+  EXPECT_TRUE(full->kubernetes.on);
+  EXPECT_EQ(full->kubernetes.api, shipped->kubernetes.api);
+  EXPECT_EQ(full->kubernetes.ca_file, shipped->kubernetes.ca_file);
+  EXPECT_EQ(full->kubernetes.token_file, shipped->kubernetes.token_file);
+  EXPECT_EQ(full->kubernetes.audience, shipped->kubernetes.audience);
+  EXPECT_EQ(full->kubernetes.slurmd_owner, shipped->kubernetes.slurmd_owner);
 }
 
 struct FaultCase {
@@ -109,7 +121,48 @@ INSTANTIATE_TEST_SUITE_P(
         FaultCase{"cluster: a\nprofiles: {control: {lifetime: 30d}}\n", "profiles.control: unknown key"},
         FaultCase{"cluster: a\nlog: {level: verbose}\n", "log.level: unknown value \"verbose\""},
         FaultCase{"cluster: a\nlimits: {max_concurrent_calls: 0}\n", "limits.max_concurrent_calls: 0 is out of range"},
-        FaultCase{"cluster: a\nlimits: {message_bytes: 1}\n", "limits.message_bytes: 1 is out of range"}));
+        FaultCase{"cluster: a\nlimits: {message_bytes: 1}\n", "limits.message_bytes: 1 is out of range"},
+        FaultCase{"cluster: a\nlimits: {requests_per_key_per_minute: 0}\n",
+                  "limits.requests_per_key_per_minute: 0 is out of range; allowed: a whole number from 1 to 6000"},
+        FaultCase{"cluster: a\nlimits: {unproven_failures_per_second: 10001}\n",
+                  "limits.unproven_failures_per_second: 10001 is out of range"},
+        FaultCase{"cluster: a\nkubernetes:\n", "kubernetes.service_accounts: missing: no pod could enrol"},
+        FaultCase{"cluster: a\nkubernetes: {service_accounts: {}}\n", "kubernetes.service_accounts: missing"},
+        FaultCase{"cluster: a\nkubernetes: {service_accounts: [slurm/w]}\n",
+                  "kubernetes.service_accounts: not a mapping"},
+        FaultCase{"cluster: a\nkubernetes:\n  service_accounts:\n    slurm/w: slurmd\n    slurm-w: slurmd\n",
+                  "signetd.yaml:5: kubernetes.service_accounts.slurm-w: not a service account"},
+        FaultCase{"cluster: a\nkubernetes: {service_accounts: {slurm/w/x: slurmd}}\n", "not a service account"},
+        FaultCase{"cluster: a\nkubernetes: {service_accounts: {'*/w': slurmd}}\n", "not a service account"},
+        FaultCase{"cluster: a\nkubernetes: {service_accounts: {slurm/: slurmd}}\n", "not a service account"},
+        FaultCase{"cluster: a\nkubernetes: {service_accounts: {slurm/w: admin}}\n",
+                  "kubernetes.service_accounts.slurm/w: unknown value \"admin\"; allowed: slurmd, sackd, controller"},
+        FaultCase{"cluster: a\nkubernetes: {service_accounts: {slurm/w: slurmd, slurm/w: sackd}}\n", "a duplicate key"},
+        FaultCase{"cluster: a\nkubernetes: {api: 'http://k', service_accounts: {a/b: slurmd}}\n",
+                  "kubernetes.api: not an address"},
+        FaultCase{"cluster: a\nkubernetes: {api: 'https://k/x', service_accounts: {a/b: slurmd}}\n", "kubernetes.api"},
+        FaultCase{"cluster: a\nkubernetes: {api: 'https://u@k', service_accounts: {a/b: slurmd}}\n", "kubernetes.api"},
+        FaultCase{"cluster: a\nkubernetes: {ca_file: ca.crt, service_accounts: {a/b: slurmd}}\n",
+                  "kubernetes.ca_file: not a usable path"},
+        FaultCase{"cluster: a\nkubernetes: {token_file: token, service_accounts: {a/b: slurmd}}\n",
+                  "kubernetes.token_file: not a usable path"},
+        FaultCase{"cluster: a\nkubernetes: {audience: 'a b', service_accounts: {a/b: slurmd}}\n",
+                  "kubernetes.audience: not an audience"},
+        FaultCase{"cluster: a\nkubernetes: {slurmd_owner: all, service_accounts: {a/b: slurmd}}\n",
+                  "kubernetes.slurmd_owner: unknown value \"all\", did you mean any?; allowed: nodeset, any"},
+        FaultCase{"cluster: a\nkubernetes: {namespace: x, service_accounts: {a/b: slurmd}}\n",
+                  "kubernetes.namespace: unknown key"}));
+
+TEST(Config, KubernetesIsOffUnlessItsSectionIsPresent) {
+  EXPECT_FALSE(ParseConfig("a", "cluster: alpha\n")->kubernetes.on);
+  const auto config = ParseConfig("a",
+                                  "cluster: alpha\nkubernetes:\n  service_accounts:\n    slurm/worker: slurmd\n"
+                                  "    slurm/ctld.x: controller\n");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_TRUE(config->kubernetes.on);
+  EXPECT_THAT(config->kubernetes.service_accounts,
+              ElementsAre(Pair("slurm/ctld.x", "controller"), Pair("slurm/worker", "slurmd")));
+}
 
 TEST(Config, ReportsAllFaultsAtOnce) {
   const std::string faults = FaultOf("clustr: a\nlisten: {grpc: {address: x}}\nlog: {level: x}\n");
@@ -127,6 +180,28 @@ TEST(KeysThatNeedARestart, NamesWhatChangedAndNothingElse) {
                                      "listen: {grpc: {address: '0.0.0.0:1', names: [h]}}\n");
   EXPECT_THAT(KeysThatNeedARestart(running, running), ElementsAre());
   EXPECT_THAT(KeysThatNeedARestart(running, wanted), ElementsAre("listen.grpc.address", "listen.grpc.names"));
+}
+
+TEST(KeysThatNeedARestart, KnowsEveryKeyOfKubernetesButTheAllowList) {
+  const std::string base = "cluster: alpha\nkubernetes:\n  service_accounts: {slurm/w: slurmd}\n";
+  const Config running = *ParseConfig("a", base);
+  const std::string list = "cluster: alpha\nkubernetes:\n  service_accounts: {slurm/w: slurmd, slurm/l: sackd}\n";
+  EXPECT_THAT(KeysThatNeedARestart(running, *ParseConfig("a", list)), ElementsAre());
+  EXPECT_THAT(KeysThatNeedARestart(running, *ParseConfig("a", "cluster: alpha\n")), ElementsAre("kubernetes"));
+  for (const auto& [key, value] : std::vector<std::pair<std::string, std::string>>{{"api", "https://other"},
+                                                                                   {"ca_file", "/ca"},
+                                                                                   {"token_file", "/token"},
+                                                                                   {"audience", "other"},
+                                                                                   {"slurmd_owner", "any"}}) {
+    const Config wanted = *ParseConfig("a", base + "  " + key + ": " + value + "\n");
+    EXPECT_THAT(KeysThatNeedARestart(running, wanted), ElementsAre("kubernetes." + key));
+  }
+}
+
+TEST(KeysThatNeedARestart, LimitsOfRequestsAreTakenOverWhileRunning) {
+  const Config running = *ParseConfig("a", "cluster: alpha\n");
+  const std::string limits = "limits: {requests_per_key_per_minute: 9, unproven_failures_per_second: 9}\n";
+  EXPECT_THAT(KeysThatNeedARestart(running, *ParseConfig("a", "cluster: alpha\n" + limits)), ElementsAre());
 }
 
 }  // namespace

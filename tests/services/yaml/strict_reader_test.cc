@@ -178,6 +178,22 @@ TEST(StrictReader, RecordsTheCallersOwnFaults) {
   EXPECT_EQ(reader.Finish().message(), "x.yaml:2: a.b: not an address; allowed: host:port");
 }
 
+TEST(StrictReader, ReadsAMappingWhoseKeysAreFree) {
+  StrictReader reader = StrictReader::FromText("x.yaml", "map:\n  b/c: one\n  a: two\n  d: three\nlist: [a]\n");
+  Section map = reader.root().Child("map");
+  ASSERT_EQ(map.Keys(), (std::vector<std::string>{"b/c", "a", "d"}));
+  std::string value;
+  map.String("b/c", &value);
+  EXPECT_EQ(value, "one");
+  map.Choice("a", &value, {"one"});
+  EXPECT_TRUE(reader.root().Child("list").Keys().empty());
+  EXPECT_TRUE(reader.root().Child("absent").Keys().empty());
+  const std::string faults(reader.Finish().message());
+  EXPECT_THAT(faults, HasSubstr("x.yaml:3: map.a: unknown value"));
+  // What nobody read is unknown all the same.
+  EXPECT_THAT(faults, HasSubstr("x.yaml:4: map.d: unknown key"));
+}
+
 TEST(ParseDuration, ReadsEachUnit) {
   const std::vector<std::pair<std::string, absl::Duration>> cases = {{"10y", absl::Hours(10 * 365 * 24)},
                                                                      {"90d", absl::Hours(90 * 24)},

@@ -1,0 +1,277 @@
+#include "services/rpc/pod_callers.h"
+
+#include <atomic>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "services/base/reason.h"
+#include "services/rpc/caller.h"
+#include "tests/testing/world.h"
+
+namespace signet::rpc {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+// A Kubernetes API of one fixed opinion, which counts how often it is asked, and answers when it may.
+class Opinion final : public enrollment::PodReviewer {
+ public:
+  explicit Opinion(const base::Clock& clock) : clock_(clock) {}
+
+  absl::StatusOr<enrollment::ReviewedPod> Review(absl::string_view token) override {
+    ++asked;
+    while (held) std::this_thread::yield();
+    const base::MutexLock lock(mutex_);
+    if (!fault_.ok()) return fault_;
+    enrollment::ReviewedPod pod;
+    pod.service_account = "slurm/slurm-ctld";
+    pod.grants = grants_;
+    pod.name_space = "slurm";
+    pod.name = "ctld-0";
+    pod.uid = std::string(token);
+    pod.token_expires_at = clock_.Now() + lifetime_;
+    return pod;
+  }
+  void SayNo() { Say(base::Refusal(absl::StatusCode::kPermissionDenied, base::kPodRefused, "no such pod")); }
+  void SayNothing() {
+    Say(base::Refusal(absl::StatusCode::kUnavailable, base::kKubernetesUnavailable, "the API is away"));
+  }
+  void SayYes() { Say(absl::OkStatus()); }
+  void Grant(const std::string& grants) {
+    const base::MutexLock lock(mutex_);
+    grants_ = grants;
+  }
+
+  std::atomic<int> asked = 0;
+  std::atomic<bool> held = false;
+
+ private:
+  void Say(const absl::Status& fault) {
+    const base::MutexLock lock(mutex_);
+    fault_ = fault;
+  }
+
+  const base::Clock& clock_;
+  base::Mutex mutex_;
+  absl::Status fault_ ABSL_GUARDED_BY(mutex_);
+  std::string grants_ ABSL_GUARDED_BY(mutex_) = "controller";
+  absl::Duration lifetime_ ABSL_GUARDED_BY(mutex_) = absl::Hours(1);
+};
+
+class PodCallersTest : public ::testing::Test {
+ protected:
+  std::string ReasonOf(const std::string& token) { return base::ReasonOf(pods_.Identify(token).status()); }
+
+  base::FakeClock clock_{absl::FromUnixSeconds(1'800'000'000)};
+  Opinion opinion_{clock_};
+  PodCallers pods_{opinion_, clock_};
+};
+
+TEST_F(PodCallersTest, AsksOnceAMinuteAboutAController) {
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(pods_.Identify("t")->name, "ctld-0");
+  EXPECT_EQ(opinion_.asked, 1);
+  clock_.Advance(kPodFresh);
+  EXPECT_TRUE(pods_.Identify("t").ok());
+  EXPECT_EQ(opinion_.asked, 2);
+}
+
+TEST_F(PodCallersTest, RemembersOneTokenAndNotAnother) {
+  EXPECT_EQ(pods_.Identify("t")->uid, "t");
+  EXPECT_EQ(pods_.Identify("u")->uid, "u");
+  EXPECT_EQ(opinion_.asked, 2);
+}
+
+TEST_F(PodCallersTest, ARememberedControllerCountsUntilItsTokenEndsWhileTheApiIsAway) {
+  ASSERT_TRUE(pods_.Identify("t").ok());
+  opinion_.SayNothing();
+  clock_.Advance(absl::Minutes(59));
+  EXPECT_TRUE(pods_.Identify("t").ok());
+  clock_.Advance(absl::Minutes(1));
+  EXPECT_EQ(ReasonOf("t"), base::kKubernetesUnavailable);
+}
+
+TEST_F(PodCallersTest, AnApiThatIsAwayIsNotAskedForEveryCall) {
+  ASSERT_TRUE(pods_.Identify("t").ok());
+  opinion_.SayNothing();
+  clock_.Advance(absl::Minutes(2));
+  for (int i = 0; i < 10; ++i) EXPECT_TRUE(pods_.Identify("t").ok());
+  EXPECT_EQ(opinion_.asked, 2);
+  clock_.Advance(kPodRetry);
+  EXPECT_TRUE(pods_.Identify("t").ok());
+  EXPECT_EQ(opinion_.asked, 3);
+}
+
+TEST_F(PodCallersTest, WhoIsNotRememberedIsUndecidedWhileTheApiIsAway) {
+  opinion_.SayNothing();
+  EXPECT_EQ(ReasonOf("t"), base::kKubernetesUnavailable);
+  opinion_.SayYes();
+  EXPECT_TRUE(pods_.Identify("t").ok());
+}
+
+TEST_F(PodCallersTest, ARefusalForgets) {
+  ASSERT_TRUE(pods_.Identify("t").ok());
+  clock_.Advance(kPodFresh);
+  opinion_.SayNo();
+  EXPECT_EQ(ReasonOf("t"), base::kPodRefused);
+  opinion_.SayNothing();
+  EXPECT_EQ(ReasonOf("t"), base::kKubernetesUnavailable);
+}
+
+TEST_F(PodCallersTest, ARefusalIsNotRemembered) {
+  opinion_.SayNo();
+  EXPECT_EQ(ReasonOf("t"), base::kPodRefused);
+  opinion_.SayYes();
+  EXPECT_TRUE(pods_.Identify("t").ok());
+}
+
+TEST_F(PodCallersTest, ANodesPodIsNotRemembered) {
+  opinion_.Grant("slurmd");
+  ASSERT_TRUE(pods_.Identify("t").ok());
+  opinion_.SayNothing();
+  EXPECT_EQ(ReasonOf("t"), base::kKubernetesUnavailable);
+}
+
+TEST_F(PodCallersTest, ForgettingAsksAboutEverybodyAgain) {
+  ASSERT_TRUE(pods_.Identify("t").ok());
+  pods_.Forget();
+  opinion_.SayNothing();
+  EXPECT_EQ(ReasonOf("t"), base::kKubernetesUnavailable);
+}
+
+TEST_F(PodCallersTest, AnAnswerByRulesThatChangedMeanwhileIsNotRemembered) {
+  opinion_.held = true;
+  std::thread caller([this] { EXPECT_TRUE(pods_.Identify("t").ok()); });
+  while (opinion_.asked == 0) std::this_thread::yield();
+  pods_.Forget();
+  opinion_.held = false;
+  caller.join();
+  opinion_.SayNothing();
+  EXPECT_EQ(ReasonOf("t"), base::kKubernetesUnavailable);
+}
+
+TEST_F(PodCallersTest, AClockThatWasSetBackMakesNothingFreshForLonger) {
+  ASSERT_TRUE(pods_.Identify("t").ok());
+  clock_.Advance(-absl::Hours(2));
+  EXPECT_TRUE(pods_.Identify("t").ok());
+  EXPECT_EQ(opinion_.asked, 2);
+}
+
+TEST_F(PodCallersTest, CallsWithTheSameTokenShareOneQuestion) {
+  opinion_.held = true;
+  std::atomic<int> known = 0;
+  std::vector<std::thread> callers;
+  for (int i = 0; i < 20; ++i) {
+    callers.emplace_back([&] {
+      if (pods_.Identify("t").ok()) ++known;
+    });
+  }
+  while (opinion_.asked == 0) std::this_thread::yield();
+  opinion_.held = false;
+  for (std::thread& caller : callers) caller.join();
+  EXPECT_EQ(known, 20);
+  EXPECT_EQ(opinion_.asked, 1);
+}
+
+TEST_F(PodCallersTest, StrangersCannotFillTheApi) {
+  ASSERT_TRUE(pods_.Identify("known").ok());
+  clock_.Advance(kPodFresh);
+  opinion_.held = true;
+  std::vector<std::thread> callers;
+  for (std::size_t i = 0; i < kMostPodReviews; ++i) {
+    callers.emplace_back([this, i] { static_cast<void>(pods_.Identify("stranger" + std::to_string(i))); });
+  }
+  while (opinion_.asked < static_cast<int>(1 + kMostPodReviews)) std::this_thread::yield();
+  EXPECT_EQ(ReasonOf("one more"), base::kKubernetesUnavailable);
+  // Who is known needs no question for it.
+  EXPECT_TRUE(pods_.Identify("known").ok());
+  opinion_.held = false;
+  for (std::thread& caller : callers) caller.join();
+}
+
+TEST_F(PodCallersTest, WhatIsRememberedIsBounded) {
+  for (std::size_t i = 0; i <= kMostPodsRemembered; ++i) {
+    ASSERT_TRUE(pods_.Identify("t" + std::to_string(i)).ok());
+    clock_.Advance(absl::Milliseconds(1));
+  }
+  opinion_.SayNothing();
+  EXPECT_EQ(ReasonOf("t0"), base::kKubernetesUnavailable);
+  EXPECT_TRUE(pods_.Identify("t1").ok());
+}
+
+class BearerTest : public PodCallersTest {
+ protected:
+  Caller Identify(Listener listener, const std::vector<std::string>& authorization) {
+    return callers_.Identify(listener, nullptr, authorization);
+  }
+
+  testing::World world_;
+  Callers callers_{"alpha", *world_.authorities, clock_, &pods_};
+};
+
+TEST_F(BearerTest, AControllersTokenMakesAController) {
+  for (const char* scheme : {"Bearer ", "bearer "}) {
+    const Caller caller = Identify(Listener::kNetwork, {std::string(scheme) + "t"});
+    EXPECT_EQ(caller.role, v1::ROLE_CONTROLLER);
+    EXPECT_EQ(caller.actor, "kubernetes:slurm/slurm-ctld/ctld-0");
+    EXPECT_EQ(caller.name, "ctld-0");
+    EXPECT_THAT(caller.fault, IsEmpty());
+    EXPECT_TRUE(caller.undecided.ok());
+  }
+}
+
+TEST_F(BearerTest, TokensAreLookedAtOnTheNetworkOnly) {
+  EXPECT_EQ(Identify(Listener::kAdminSocket, {"Bearer t"}).actor, "socket:admin");
+  EXPECT_EQ(Identify(Listener::kControllerSocket, {"Bearer t"}).actor, "socket:controller");
+  EXPECT_EQ(opinion_.asked, 0);
+}
+
+TEST_F(BearerTest, ANodesPodIsNoController) {
+  for (const char* grants : {"slurmd", "sackd", "admin", ""}) {
+    opinion_.Grant(grants);
+    const Caller caller = Identify(Listener::kNetwork, {"Bearer t"});
+    EXPECT_EQ(caller.role, v1::ROLE_PUBLIC) << grants;
+    EXPECT_THAT(caller.fault, HasSubstr("is no controller"));
+  }
+}
+
+TEST_F(BearerTest, ARefusedTokenGivesNoRoleAndIsNotQuoted) {
+  opinion_.SayNo();
+  const Caller caller = Identify(Listener::kNetwork, {"Bearer very-secret"});
+  EXPECT_EQ(caller.role, v1::ROLE_PUBLIC);
+  EXPECT_EQ(caller.actor, "tls:public");
+  EXPECT_THAT(caller.fault, HasSubstr("no such pod"));
+  EXPECT_THAT(caller.fault, Not(HasSubstr("very-secret")));
+  EXPECT_TRUE(caller.undecided.ok());
+}
+
+TEST_F(BearerTest, WithTheApiAwayTheCallerIsPublicAndTheAnswerARetry) {
+  opinion_.SayNothing();
+  const Caller caller = Identify(Listener::kNetwork, {"Bearer t"});
+  EXPECT_EQ(caller.role, v1::ROLE_PUBLIC);
+  EXPECT_EQ(caller.undecided.code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(base::ReasonOf(caller.undecided), base::kKubernetesUnavailable);
+}
+
+TEST_F(BearerTest, AnythingElseThanOneBearerTokenCountsForNothing) {
+  for (const std::vector<std::string>& shown : std::vector<std::vector<std::string>>{
+           {}, {""}, {"Bearer"}, {"Basic dTpw"}, {"Bearert"}, {" Bearer t"}, {"Bearer t", "Bearer t"}}) {
+    EXPECT_EQ(Identify(Listener::kNetwork, shown).role, v1::ROLE_PUBLIC) << ::testing::PrintToString(shown);
+  }
+  EXPECT_EQ(opinion_.asked, 0);
+}
+
+TEST_F(BearerTest, WithoutKubernetesATokenIsNotLookedAt) {
+  const Callers callers("alpha", *world_.authorities, clock_);
+  const Caller caller = callers.Identify(Listener::kNetwork, nullptr, {"Bearer t"});
+  EXPECT_EQ(caller.role, v1::ROLE_PUBLIC);
+  EXPECT_THAT(caller.fault, HasSubstr("no section kubernetes"));
+}
+
+}  // namespace
+}  // namespace signet::rpc
