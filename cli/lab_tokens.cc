@@ -11,6 +11,7 @@
 #include "absl/strings/str_split.h"
 #include "services/base/reason.h"
 #include "services/base/status_macros.h"
+#include "services/evidence/token.h"
 #include "services/files/file.h"
 #include "services/names/node_name.h"
 #include "services/x509/public_key.h"
@@ -105,6 +106,24 @@ absl::StatusOr<LabTokens> ReadLabTokens(const std::string& path) {
         absl::StrCat(path, directory ? " holds no {node}_token.txt" : " holds no \"name token\" line"));
   }
   return result;
+}
+
+std::vector<v1::NewToken> DeriveLabTokens(LabTokens& lab, const std::string& cluster, const LabOptions& options) {
+  std::vector<v1::NewToken> tokens;
+  for (const LabToken& token : lab.tokens) {
+    absl::StatusOr<keys::PrivateKey> key = evidence::DeriveLabKey(token.secret, cluster, token.node);
+    if (!key.ok()) {
+      lab.faults.push_back(absl::StrCat(token.place, ": ", key.status().message()));
+      continue;
+    }
+    v1::NewToken& fresh = tokens.emplace_back();
+    fresh.set_node(token.node);
+    fresh.set_daemon(options.daemon);
+    fresh.set_kind(v1::TOKEN_KIND_LAB);
+    fresh.set_public_key(key->public_key().spki_der());
+    fresh.set_ttl_seconds(absl::ToInt64Seconds(options.ttl));
+  }
+  return tokens;
 }
 
 }  // namespace signet::cli

@@ -6,7 +6,9 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "services/base/secret_bytes.h"
+#include "signet/v1/node_enrollment.pb.h"
 
 namespace signet::cli {
 
@@ -27,6 +29,14 @@ struct LabTokens {
 // a node name and a token. Faults: another number of fields, a bad name, a node or a token twice. Errors: `path` cannot
 // be read, or holds nothing.
 absl::StatusOr<LabTokens> ReadLabTokens(const std::string& path);
+
+struct LabOptions {
+  std::string daemon;
+  absl::Duration ttl;  // zero: the server's default
+};
+
+// The public halves of the keys that the nodes' adapters derive. A token that is too weak becomes a fault.
+std::vector<v1::NewToken> DeriveLabTokens(LabTokens& lab, const std::string& cluster, const LabOptions& options);
 
 }  // namespace signet::cli
 

@@ -59,4 +59,8 @@ void Session::Progress(absl::string_view what, std::size_t done, std::size_t tot
   Note(absl::StrCat(what, ": ", done, " of ", total));
 }
 
+void Session::NotePart(absl::string_view what, std::size_t done, std::size_t total) {
+  Note(absl::StrCat(what, ": ", done, " of ", total, " before the error; repeating the command is safe"));
+}
+
 }  // namespace signet::cli

@@ -26,6 +26,7 @@ struct Surroundings {
   const base::Clock& clock;
   std::string server;   // $SIGNET_SERVER; empty: the default socket
   std::string tls_dir;  // $SIGNET_TLS_DIR: control.pem, control.key, control_ca.pem
+  std::string path;     // $PATH, for scontrol
   bool err_is_terminal = false;
   std::function<void(absl::Duration)> sleep = absl::SleepFor;
 };
@@ -49,7 +50,7 @@ struct View {
   std::vector<std::string> names;                      // -o name: one identifier a line
 };
 
-// Calls signetd and prints. Not thread-safe.
+// Calls signetd and prints. Not thread-safe, except that after a first Call() others may run at once.
 class Session {
  public:
   Session(Surroundings surroundings, const GlobalOptions& options)
@@ -77,11 +78,14 @@ class Session {
   void Note(absl::string_view line);
   // A line on stderr that says how far a long command is; only where somebody watches or `total` is over 1000.
   void Progress(absl::string_view what, std::size_t done, std::size_t total);
+  // A line on stderr for a long command that fails in its middle: how far it came, and that repeating it is safe.
+  void NotePart(absl::string_view what, std::size_t done, std::size_t total);
 
   absl::Time Now() const { return surroundings_.clock.Now(); }
   void Sleep(absl::Duration duration) { surroundings_.sleep(duration); }
   std::ostream& out() { return surroundings_.out; }
   const GlobalOptions& options() const { return options_; }
+  const std::string& path() const { return surroundings_.path; }
 
  private:
   absl::StatusOr<std::shared_ptr<grpc::Channel>> Channel();

@@ -18,9 +18,9 @@ struct Registration {
   std::vector<v1::Token> tokens;  // in the order asked
 };
 
-// Sends `tokens` in calls of at most 1000. With `dry_run` the server judges and registers nothing. Repeating it is
-// safe: a token is known by its key. `registered`, when given, counts what the server took before an error. DATA_LOSS
-// when the answer is about other tokens.
+// Sends `tokens` in calls of at most 1000, two at a time. With `dry_run` the server judges and registers nothing.
+// Repeating it is safe: a token is known by its key. `registered`, when given, counts what the server took before an
+// error. DATA_LOSS when the answer is about other tokens.
 absl::StatusOr<Registration> RegisterTokens(Session& session, const std::vector<v1::NewToken>& tokens, bool dry_run,
                                             std::size_t* registered = nullptr);
 

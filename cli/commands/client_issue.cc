@@ -5,7 +5,9 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "cli/commands/command.h"
+#include "cli/failure.h"
 #include "cli/issued.h"
+#include "cli/node_set.h"
 #include "cli/staged_files.h"
 #include "cli/table.h"
 #include "google/protobuf/struct.pb.h"
@@ -22,6 +24,7 @@ namespace {
 struct Options {
   std::string name;
   std::string role;
+  std::string nodes;  // a provisioner's
   std::string out_dir;
   bool force = false;
 };
@@ -44,6 +47,15 @@ constexpr char kNextSteps[] =
     "# and add to /etc/signet/signet-slurm.yaml:\n"
     "tls: {cert: /etc/signet/control.pem, key: /etc/signet/control.key, ca: /etc/signet/control_ca.pem}\n";
 
+// What a provisioning system does with the same files.
+constexpr char kProvisionerSteps[] =
+    "# Copy them to the provisioning host and install them there, as root:\n"
+    "#   mkdir -p -m 0700 /etc/signet/provisioner\n"
+    "#   install -m 0400 control.key /etc/signet/provisioner/control.key\n"
+    "#   install -m 0644 control.pem control_ca.pem /etc/signet/provisioner/\n"
+    "# and let its hook call, for each node that boots:\n"
+    "SIGNET_TLS_DIR=/etc/signet/provisioner signetctl --server HEAD:6843 token create NODE --boot --out-dir DIR\n";
+
 // signet://<cluster>/<role>/<name>: the server reads its caller's rights from there.
 bool GrantsRole(const x509::Certificate& leaf, const Options& options) {
   const std::vector<std::string> uris = leaf.uris();
@@ -62,7 +74,16 @@ absl::Status WriteFiles(const Options& options, const keys::PrivateKey& key,
   return staged.Commit();
 }
 
+absl::Status CheckNodes(const Options& options) {
+  if (options.role == "provisioner") {
+    return NodesOf(options.nodes, "add --nodes 'n[001-128]': the nodes for which it may make boot tokens").status();
+  }
+  if (options.nodes.empty()) return absl::OkStatus();
+  return UsageError("--nodes is for --role provisioner only");
+}
+
 absl::Status Issue(Session& session, const Options& options) {
+  SIGNET_RETURN_IF_ERROR(CheckNodes(options));
   const std::string cert_path = options.out_dir + "/control.pem";
   const bool exists = files::Exists(cert_path) || files::Exists(options.out_dir + "/control.key");
   if (exists && !options.force) {
@@ -79,6 +100,7 @@ absl::Status Issue(Session& session, const Options& options) {
   v1::IssueClientCertificateRequest request;
   request.set_name(options.name);
   request.set_role(Roles().at(options.role));
+  request.set_nodes(options.nodes);
   SIGNET_ASSIGN_OR_RETURN(*request.mutable_csr_pem(), keys::SignRequestPem(key, options.name, ""));
   SIGNET_ASSIGN_OR_RETURN(const v1::IssueClientCertificateResponse response,
                           session.Call(&v1::CertAuthority::Stub::IssueClientCertificate, request));
@@ -98,6 +120,7 @@ absl::Status Issue(Session& session, const Options& options) {
   auto& fields = *document.mutable_fields();
   fields["name"].set_string_value(options.name);
   fields["role"].set_string_value(options.role);
+  if (!options.nodes.empty()) fields["nodes"].set_string_value(options.nodes);
   fields["serial"].set_string_value(chain.front().serial());
   fields["expires_at"].set_string_value(
       absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", chain.front().not_after(), absl::UTCTimeZone()));
@@ -105,7 +128,7 @@ absl::Status Issue(Session& session, const Options& options) {
   const auto text = [&](bool) {
     return absl::StrCat("# control.pem, control.key and control_ca.pem are in ", options.out_dir,
                         "; the certificate ends ", RelativeTime(chain.front().not_after(), session.Now()), ".\n",
-                        kNextSteps);
+                        options.role == "provisioner" ? kProvisionerSteps : kNextSteps);
   };
   return session.Print({.text = text, .message = &document, .names = {chain.front().serial()}});
 }
@@ -120,6 +143,9 @@ Action DeclareClientIssue(CLI::App& app) {
   app.add_option("--role", options->role, "what it may do: controller, observer, provisioner, auditor or admin")
       ->required()
       ->check(CLI::IsMember(roles));
+  app.add_option(
+      "--nodes", options->nodes,
+      "for a provisioner: the hostlist whose boot tokens it may make; replaces the one of an older certificate");
   app.add_option("--out-dir", options->out_dir, "gets control.pem, control.key (0600) and control_ca.pem")->required();
   app.add_flag("--force", options->force, "replace files that exist");
   return [options](Session& session) { return Issue(session, *options); };

@@ -1,58 +1,53 @@
-#include <algorithm>
+#include <memory>
+#include <unordered_set>
 
-#include "absl/strings/str_cat.h"
 #include "cli/commands/command.h"
 #include "cli/commands/rows.h"
+#include "cli/failure.h"
+#include "cli/node_set.h"
 #include "cli/pages.h"
-#include "cli/table.h"
-#include "services/base/status_macros.h"
 #include "signet/v1/node_enrollment.grpc.pb.h"
 
 namespace signet::cli {
 namespace {
 
-std::string StateOf(const v1::Node& node, absl::Time now) {
-  if (node.blocked()) return "blocked";
-  if (FromProto(node.not_after()) <= now) return "lost";
-  return "ok";
-}
+struct Options {
+  std::string state;
+  std::string hostlist;
+};
 
-std::string Rows(const v1::ListNodesResponse& list, absl::Time now, bool wide) {
-  std::vector<std::string> header = {"NODE",         "DAEMON",   "STATE", "CERTIFICATE ENDS",
-                                     "LAST REQUEST", "EVIDENCE", "BUNDLE"};
-  if (wide) header.insert(header.end(), {"IDENTITY KEY", "SERIAL", "ENROLLED", "ADAPTER", "OLD KEYS"});
-  Table table(std::move(header));
-  for (const v1::Node& node : list.nodes()) {
-    std::vector<std::string> row = {
-        node.name(),
-        node.daemon(),
-        StateOf(node, now),
-        RelativeTime(FromProto(node.not_after()), now),
-        RelativeTime(FromProto(node.last_request_at()), now),
-        EvidenceText(node.evidence()),
-        node.bundle_on_disk().generation() == 0 ? "" : absl::StrCat(node.bundle_on_disk().generation())};
-    if (wide) {
-      row.insert(row.end(), {node.key_id(), node.serial(), RelativeTime(FromProto(node.enrolled_at()), now),
-                             node.adapter_version(), absl::StrCat(node.superseded_keys())});
-    }
-    table.Add(std::move(row));
+absl::Status List(Session& session, const Options& options) {
+  std::unordered_set<std::string> named;
+  if (!options.hostlist.empty()) {
+    SIGNET_ASSIGN_OR_RETURN(const std::vector<std::string> nodes,
+                            NodesOf(options.hostlist, "signetctl node list --nodes 'n[001-128]'"));
+    named.insert(nodes.begin(), nodes.end());
   }
-  return table.Text();
+  SIGNET_ASSIGN_OR_RETURN(v1::ListNodesResponse ledger,
+                          AllPages(session, &v1::NodeEnrollment::Stub::ListNodes, v1::ListNodesRequest()));
+  v1::ListNodesResponse list;
+  for (v1::Node& node : *ledger.mutable_nodes()) {
+    const bool state = options.state.empty() || NodeStates(node, session.Now()).count(options.state) != 0;
+    if (state && (named.empty() || named.count(node.name()) != 0)) list.add_nodes()->Swap(&node);
+  }
+  View view{
+      .text = [&](bool wide) { return NodeRows(list.nodes(), session.Now(), wide); }, .message = &list, .names = {}};
+  // A node with two daemons is one node.
+  for (const v1::Node& node : list.nodes()) {
+    if (view.names.empty() || view.names.back() != node.name()) view.names.push_back(node.name());
+  }
+  return session.Print(view);
 }
 
 }  // namespace
 
-Action DeclareNodeList(CLI::App&) {
-  return [](Session& session) -> absl::Status {
-    SIGNET_ASSIGN_OR_RETURN(const v1::ListNodesResponse list,
-                            AllPages(session, &v1::NodeEnrollment::Stub::ListNodes, v1::ListNodesRequest()));
-    View view{.text = [&](bool wide) { return Rows(list, session.Now(), wide); }, .message = &list, .names = {}};
-    // A node with two daemons is one node.
-    for (const v1::Node& node : list.nodes()) {
-      if (view.names.empty() || view.names.back() != node.name()) view.names.push_back(node.name());
-    }
-    return session.Print(view);
-  };
+Action DeclareNodeList(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  app.add_option("--state", options->state,
+                 "only those that are ok, blocked, expired, clone, superseded or foreign-bundle")
+      ->check(CLI::IsMember({"ok", "blocked", "expired", "clone", "superseded", "foreign-bundle"}));
+  app.add_option("--nodes", options->hostlist, "only these (a hostlist)");
+  return [options](Session& session) { return List(session, *options); };
 }
 
 }  // namespace signet::cli

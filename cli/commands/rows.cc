@@ -13,7 +13,57 @@ std::string TokenState(const v1::Token& token, absl::Time now) {
   return "open";
 }
 
+std::set<std::string> NodeStates(const v1::Node& node, absl::Time now) {
+  std::set<std::string> states;
+  if (node.blocked()) states.insert("blocked");
+  if (FromProto(node.not_after()) <= now) states.insert("expired");
+  if (node.has_clone_suspected_at()) states.insert("clone");
+  if (states.empty()) states.insert("ok");
+  if (node.superseded_keys() > 0) states.insert("superseded");
+  if (node.bundle_on_disk().generation() == 0) states.insert("foreign-bundle");
+  return states;
+}
+
+std::string NodeRows(const google::protobuf::RepeatedPtrField<v1::Node>& nodes, absl::Time now, bool wide) {
+  std::vector<std::string> header = {"NODE",         "DAEMON",   "STATE", "CERTIFICATE ENDS",
+                                     "LAST REQUEST", "EVIDENCE", "BUNDLE"};
+  if (wide) header.insert(header.end(), {"LOADED", "IDENTITY KEY", "SERIAL", "ENROLLED", "ADAPTER", "OLD KEYS"});
+  Table table(std::move(header));
+  const auto generation = [](const v1::BundleSighting& sighting) {
+    return sighting.generation() == 0 ? "" : absl::StrCat(sighting.generation());
+  };
+  for (const v1::Node& node : nodes) {
+    const std::set<std::string> states = NodeStates(node, now);
+    std::string urgent;
+    for (const char* state : {"blocked", "expired", "clone", "ok"}) {
+      if (states.count(state) != 0) absl::StrAppend(&urgent, urgent.empty() ? "" : ",", state);
+    }
+    std::vector<std::string> row = {node.name(),
+                                    node.daemon(),
+                                    urgent,
+                                    RelativeTime(FromProto(node.not_after()), now),
+                                    RelativeTime(FromProto(node.last_request_at()), now),
+                                    EvidenceText(node.evidence()),
+                                    generation(node.bundle_on_disk())};
+    if (wide) {
+      row.insert(row.end(), {generation(node.bundle_loaded()), node.key_id(), node.serial(),
+                             RelativeTime(FromProto(node.enrolled_at()), now), node.adapter_version(),
+                             absl::StrCat(node.superseded_keys())});
+    }
+    table.Add(std::move(row));
+  }
+  return table.Text();
+}
+
 std::string KindText(v1::TokenKind kind) { return EnumText(v1::TokenKind_Name(kind), "TOKEN_KIND_"); }
+
+v1::TokenKind KindFromText(absl::string_view text) {
+  for (int kind = v1::TokenKind_MIN; kind <= v1::TokenKind_MAX; ++kind) {
+    if (v1::TokenKind_IsValid(kind) && KindText(static_cast<v1::TokenKind>(kind)) == text)
+      return static_cast<v1::TokenKind>(kind);
+  }
+  return v1::TOKEN_KIND_UNSPECIFIED;
+}
 
 std::string EvidenceText(v1::Evidence evidence) { return EnumText(v1::Evidence_Name(evidence), "EVIDENCE_"); }
 
@@ -34,7 +84,7 @@ std::string AuthorityRows(const google::protobuf::RepeatedPtrField<v1::Authority
 
 std::string TokenRows(const google::protobuf::RepeatedPtrField<v1::Token>& tokens, absl::Time now, bool wide) {
   std::vector<std::string> header = {"NODE", "DAEMON", "KIND", "STATE", "ENDS", "USES", "TOKEN"};
-  if (wide) header.insert(header.end(), {"CREATED", "BY", "LAST USED"});
+  if (wide) header.insert(header.end(), {"LABEL", "CREATED", "BY", "LAST USED", "USED BY KEY"});
   Table table(std::move(header));
   for (const v1::Token& token : tokens) {
     std::vector<std::string> row = {token.node(),
@@ -45,9 +95,8 @@ std::string TokenRows(const google::protobuf::RepeatedPtrField<v1::Token>& token
                                     absl::StrCat(token.uses()),
                                     token.id()};
     if (wide) {
-      row.push_back(RelativeTime(FromProto(token.created_at()), now));
-      row.push_back(token.created_by());
-      row.push_back(RelativeTime(FromProto(token.last_used_at()), now));
+      row.insert(row.end(), {token.label(), RelativeTime(FromProto(token.created_at()), now), token.created_by(),
+                             RelativeTime(FromProto(token.last_used_at()), now), token.used_by_key_id()});
     }
     table.Add(std::move(row));
   }

@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <map>
 #include <memory>
+#include <optional>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
@@ -10,7 +12,9 @@
 #include "cli/table.h"
 #include "cli/token_directory.h"
 #include "cli/token_registration.h"
+#include "cli/workers.h"
 #include "google/protobuf/struct.pb.h"
+#include "services/base/mutex.h"
 #include "services/base/reason.h"
 #include "services/base/status_macros.h"
 #include "services/evidence/token.h"
@@ -24,6 +28,7 @@ struct Options {
   std::string hostlist;
   std::string daemon = "slurmd";
   std::string out_dir;
+  std::string label;
   absl::Duration ttl = absl::ZeroDuration();  // the server's default for the kind
   bool reusable = false;
   bool boot = false;
@@ -61,8 +66,28 @@ std::vector<v1::NewToken> PublicHalves(const std::vector<Draft>& drafts, const O
     fresh.set_kind(static_cast<v1::TokenKind>(options.kind()));
     fresh.set_public_key(draft.token.key.public_key().spki_der());
     fresh.set_ttl_seconds(absl::ToInt64Seconds(options.ttl));
+    fresh.set_label(options.label);
   }
   return tokens;
+}
+
+// Keys for those of `drafts` that have none yet, on both of a small machine's processors.
+absl::Status MakeKeys(Session& session, std::vector<std::optional<Draft>>& drafts,
+                      const std::vector<std::string>& nodes, const Options& options) {
+  constexpr std::size_t kChunk = 1000;
+  base::Mutex mutex;  // guards done and the session's standard error
+  std::size_t done = 0;
+  return RunWorkers((drafts.size() + kChunk - 1) / kChunk, 2, [&](std::size_t chunk) -> absl::Status {
+    const std::size_t end = std::min(drafts.size(), (chunk + 1) * kChunk);
+    for (std::size_t i = chunk * kChunk; i < end; ++i) {
+      if (drafts[i].has_value()) continue;
+      SIGNET_ASSIGN_OR_RETURN(drafts[i], NewDraft(nodes[i], options));
+    }
+    const base::MutexLock lock(mutex);
+    done += end - chunk * kChunk;
+    session.Progress("keys made", done, drafts.size());
+    return absl::OkStatus();
+  });
 }
 
 // One node, no directory: the token goes to stdout. That is its documented way out.
@@ -100,9 +125,11 @@ absl::Status FilesExist(const std::vector<std::string>& nodes, const Options& op
                        "add --force to replace them, or name the other nodes only, or another --out-dir");
 }
 
-absl::StatusOr<Plan> MakePlan(TokenDirectory& directory, const std::vector<std::string>& nodes,
+absl::StatusOr<Plan> MakePlan(Session& session, TokenDirectory& directory, const std::vector<std::string>& nodes,
                               const Options& options) {
   Plan plan;
+  std::vector<std::string> missing;
+  std::vector<std::optional<Draft>> drafts;
   std::vector<std::string> existing;
   std::vector<std::string> conflicts;
   bool interrupted = false;
@@ -116,15 +143,18 @@ absl::StatusOr<Plan> MakePlan(TokenDirectory& directory, const std::vector<std::
     }
     std::optional<evidence::Token> resumed = pending ? directory.ReadPending(node) : std::nullopt;
     if (resumed.has_value() && resumed->daemon == options.daemon && resumed->kind == options.kind()) {
-      plan.drafts.push_back({.token = *std::move(resumed), .pending = true});
-      continue;
+      drafts.emplace_back(Draft{.token = *std::move(resumed), .pending = true});
+    } else {
+      drafts.emplace_back();
     }
-    SIGNET_ASSIGN_OR_RETURN(Draft draft, NewDraft(node, options));
-    plan.drafts.push_back(std::move(draft));
+    missing.push_back(node);
   }
   if (!conflicts.empty()) return FilesExist(conflicts, options);
   if (!existing.empty() && !interrupted) return FilesExist(existing, options);
   plan.kept = std::move(existing);
+  SIGNET_RETURN_IF_ERROR(MakeKeys(session, drafts, missing, options));
+  plan.drafts.reserve(drafts.size());
+  for (std::optional<Draft>& draft : drafts) plan.drafts.push_back(*std::move(draft));
   return plan;
 }
 
@@ -208,7 +238,7 @@ absl::Status PrintCreated(Session& session, const TokenDirectory& directory, con
 
 absl::Status CreateInDirectory(Session& session, const std::vector<std::string>& nodes, const Options& options) {
   SIGNET_ASSIGN_OR_RETURN(TokenDirectory directory, TokenDirectory::Open(options.out_dir));
-  SIGNET_ASSIGN_OR_RETURN(Plan plan, MakePlan(directory, nodes, options));
+  SIGNET_ASSIGN_OR_RETURN(Plan plan, MakePlan(session, directory, nodes, options));
   SIGNET_RETURN_IF_ERROR(CheckKept(session, directory, plan.kept, options));
   if (!plan.kept.empty()) {
     session.Note(
@@ -242,11 +272,10 @@ absl::Status Create(Session& session, const Options& options) {
                       absl::StrCat("signetctl token create '", options.hostlist, "' --out-dir /root/tokens"));
   }
   if (!session.options().dry_run) return CreateInDirectory(session, *nodes, options);
+  std::vector<std::optional<Draft>> made(nodes->size());
+  SIGNET_RETURN_IF_ERROR(MakeKeys(session, made, *nodes, options));
   std::vector<Draft> drafts;
-  for (const std::string& node : *nodes) {
-    SIGNET_ASSIGN_OR_RETURN(Draft draft, NewDraft(node, options));
-    drafts.push_back(std::move(draft));
-  }
+  for (std::optional<Draft>& draft : made) drafts.push_back(*std::move(draft));
   SIGNET_ASSIGN_OR_RETURN(const Registration judged,
                           RegisterTokens(session, PublicHalves(drafts, options), /*dry_run=*/true));
   session.Note(absl::StrCat("dry run: would create ", drafts.size(), " ", evidence::TokenKindName(options.kind()),
@@ -267,6 +296,7 @@ Action DeclareTokenCreate(CLI::App& app) {
       ->capture_default_str();
   app.add_option("--out-dir", options->out_dir,
                  "one NODE.token a node; without it one node's token, a secret, goes to stdout");
+  app.add_option("--label", options->label, "a delivery, a rack: token list and token revoke take it");
   app.add_flag("--force", options->force, "replace token files that exist");
   return [options](Session& session) { return Create(session, *options); };
 }

@@ -8,7 +8,6 @@
 #include "cli/token_registration.h"
 #include "services/base/reason.h"
 #include "services/base/status_macros.h"
-#include "services/evidence/token.h"
 #include "signet/v1/node_enrollment.grpc.pb.h"
 
 namespace signet::cli {
@@ -20,29 +19,10 @@ struct Options {
   absl::Duration ttl = absl::ZeroDuration();  // the server's default
 };
 
-// Public halves by the derivation that the node's adapter repeats.
-std::vector<v1::NewToken> Derive(LabTokens& lab, const std::string& cluster, const Options& options) {
-  std::vector<v1::NewToken> tokens;
-  for (const LabToken& token : lab.tokens) {
-    absl::StatusOr<keys::PrivateKey> key = evidence::DeriveLabKey(token.secret, cluster, token.node);
-    if (!key.ok()) {
-      lab.faults.push_back(absl::StrCat(token.place, ": ", key.status().message()));
-      continue;
-    }
-    v1::NewToken& fresh = tokens.emplace_back();
-    fresh.set_node(token.node);
-    fresh.set_daemon(options.daemon);
-    fresh.set_kind(v1::TOKEN_KIND_LAB);
-    fresh.set_public_key(key->public_key().spki_der());
-    fresh.set_ttl_seconds(absl::ToInt64Seconds(options.ttl));
-  }
-  return tokens;
-}
-
 absl::Status Import(Session& session, const Options& options) {
   SIGNET_ASSIGN_OR_RETURN(LabTokens lab, ReadLabTokens(options.path));
   SIGNET_ASSIGN_OR_RETURN(const ClusterPin pin, AskForClusterPin(session, ""));
-  const std::vector<v1::NewToken> tokens = Derive(lab, pin.cluster, options);
+  const std::vector<v1::NewToken> tokens = DeriveLabTokens(lab, pin.cluster, {options.daemon, options.ttl});
   if (!lab.faults.empty()) {
     for (const std::string& fault : lab.faults) session.Note(fault);
     return base::Refusal(absl::StatusCode::kInvalidArgument, base::kMalformed,

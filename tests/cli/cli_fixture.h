@@ -47,6 +47,7 @@ class CliTest : public testing::Test {
                                     .clock = clock_,
                                     .server = "unix:" + socket_,
                                     .tls_dir = "",
+                                    .path = Path("bin"),
                                     .err_is_terminal = false,
                                     .sleep = [](absl::Duration) {}};
     Meet();

@@ -23,12 +23,29 @@ std::string SignTemplate(const x509::CertificateTemplate& fields, const keys::Pr
   return x509::AssembleCertificate(tbs, algorithm, key.Sign(algorithm, tbs).value());
 }
 
+v1::Authority Describe(const x509::Certificate& certificate, v1::AuthorityState state) {
+  v1::Authority authority;
+  authority.set_id(certificate.public_key().key_id());
+  authority.set_purpose(v1::AUTHORITY_PURPOSE_SLURM);
+  authority.set_state(state);
+  authority.set_subject(certificate.subject());
+  authority.mutable_not_after()->set_seconds(absl::ToUnixSeconds(certificate.not_after()));
+  authority.set_certificate_pem(certificate.pem());
+  return authority;
+}
+
+bool Named(const google::protobuf::RepeatedPtrField<std::string>& list, const std::string& value) {
+  return std::find(list.begin(), list.end(), value) != list.end();
+}
+
+bool IsOpen(const v1::Token& token) { return !token.revoked() && token.uses() == 0; }
+
 }  // namespace
 
 FakeSignetd::FakeSignetd(const std::string& socket_path, absl::Time now)
     : now_(now),
       authority_(MakeIssuer("CN=Slurm CA,O=Example", now)),
-      stranger_(MakeIssuer("CN=Slurm CA,O=Example", now)),
+      stranger_(MakeIssuer("CN=slurm_ca,O=Lab", now)),
       bundle_key_(NewKey()) {
   status.set_cluster("alpha");
   status.set_version("0.1.0");
@@ -62,11 +79,33 @@ FakeSignetd::Issuer FakeSignetd::MakeIssuer(const std::string& name, absl::Time 
 
 std::string FakeSignetd::pin() const { return bundle_key_.public_key().spki_sha256(); }
 
+std::vector<x509::Certificate> FakeSignetd::Trusted() const {
+  std::vector<x509::Certificate> trusted = {authority_.root};
+  trusted.insert(trusted.end(), anchors.begin(), anchors.end());
+  return trusted;
+}
+
+std::string FakeSignetd::LeafOfStranger(const std::string& name) {
+  x509::CertificateTemplate fields;
+  fields.serial = "\x33";
+  fields.issuer_der = stranger_.root.subject_der();
+  fields.subject_der = x509::CommonNameDer(name);
+  fields.not_before = now_ - absl::Hours(1);
+  fields.not_after = now_ + absl::Hours(24 * 30);
+  const keys::PrivateKey key = NewKey();
+  fields.spki_der = key.public_key().spki_der();
+  fields.dns_names = {name};
+  fields.digital_signature = fields.server_auth = fields.client_auth = true;
+  fields.subject_key_id = x509::KeyIdentifier(key.public_key());
+  fields.authority_key_id = stranger_.root.subject_key_id();
+  return x509::Certificate::FromDer(SignTemplate(fields, stranger_.key)).value().pem();
+}
+
 v1::SignedBundle FakeSignetd::SignedBundle() const {
   const bundle::Bundle content{.cluster = status.cluster(),
                                .generation = status.bundle_generation(),
                                .previous_sha256 = status.bundle_generation() == 1 ? "" : std::string(32, 'x'),
-                               .ca_cert_pem = bundle::RenderCaFile({authority_.root}).value(),
+                               .ca_cert_pem = bundle::RenderCaFile(Trusted()).value(),
                                .created_at = now_,
                                .next_bundle_key = ""};
   v1::SignedBundle result;
@@ -101,6 +140,7 @@ std::string FakeSignetd::Leaf(const std::string& csr_pem, const std::string& uri
   record.set_serial(leaf.serial());
   record.set_subject(name);
   record.set_profile(uri.empty() ? v1::PROFILE_SERVICE : v1::PROFILE_CONTROL);
+  record.set_daemon(uri.empty() ? name : client.role() == v1::ROLE_PROVISIONER ? "provisioner" : "controller");
   record.set_state(v1::CERTIFICATE_STATE_ISSUED);
   record.mutable_not_after()->set_seconds(absl::ToUnixSeconds(leaf.not_after()));
   record.set_pem(leaf.pem());
@@ -139,6 +179,7 @@ grpc::Status FakeSignetd::IssueServiceCertificate(grpc::ServerContext*,
 grpc::Status FakeSignetd::IssueClientCertificate(grpc::ServerContext*, const v1::IssueClientCertificateRequest* request,
                                                  v1::IssueClientCertificateResponse* response) {
   const base::MutexLock lock(mutex);
+  client = *request;
   std::string role = v1::Role_Name(request->role()).substr(5);
   std::transform(role.begin(), role.end(), role.begin(), [](char c) { return static_cast<char>(c | 0x20); });
   const std::string uri = absl::StrCat("signet://alpha/", role, "/", request->name());
@@ -171,12 +212,10 @@ grpc::Status FakeSignetd::GetCertificate(grpc::ServerContext*, const v1::GetCert
 grpc::Status FakeSignetd::ListAuthorities(grpc::ServerContext*, const v1::ListAuthoritiesRequest*,
                                           v1::ListAuthoritiesResponse* response) {
   const base::MutexLock lock(mutex);
-  v1::Authority& authority = *response->add_authorities();
-  authority.set_id(authority_.key.public_key().key_id());
-  authority.set_purpose(v1::AUTHORITY_PURPOSE_SLURM);
-  authority.set_state(v1::AUTHORITY_STATE_ACTIVE);
-  authority.set_subject(authority_.root.subject());
-  authority.mutable_not_after()->set_seconds(absl::ToUnixSeconds(authority_.root.not_after()));
+  *response->add_authorities() = Describe(authority_.root, v1::AUTHORITY_STATE_ACTIVE);
+  for (const x509::Certificate& anchor : anchors) {
+    *response->add_authorities() = Describe(anchor, v1::AUTHORITY_STATE_RETIRED);
+  }
   return refusal;
 }
 
@@ -219,6 +258,7 @@ grpc::Status FakeSignetd::CreateTokens(grpc::ServerContext*, const v1::CreateTok
     token.set_node(fresh.node());
     token.set_daemon(fresh.daemon());
     token.set_kind(fresh.kind());
+    token.set_label(fresh.label());
     token.set_public_key(fresh.public_key());
     const int64_t ttl = fresh.ttl_seconds() == 0 ? 7 * 86400 : fresh.ttl_seconds();
     token.mutable_expires_at()->set_seconds(absl::ToUnixSeconds(now_) + ttl);
@@ -233,7 +273,9 @@ grpc::Status FakeSignetd::ListTokens(grpc::ServerContext*, const v1::ListTokensR
   const base::MutexLock lock(mutex);
   std::vector<v1::Token> chosen;
   for (const auto& [id, token] : tokens) {
-    if ((request->all() || !token.revoked()) && (request->node().empty() || token.node() == request->node()))
+    if ((request->all() || IsOpen(token)) && (request->node().empty() || token.node() == request->node()) &&
+        (request->label().empty() || token.label() == request->label()) &&
+        (request->kind() == v1::TOKEN_KIND_UNSPECIFIED || token.kind() == request->kind()))
       chosen.push_back(token);
   }
   std::size_t at = request->page_token().empty() ? 0 : std::stoul(request->page_token());
@@ -245,11 +287,13 @@ grpc::Status FakeSignetd::ListTokens(grpc::ServerContext*, const v1::ListTokensR
 grpc::Status FakeSignetd::RevokeTokens(grpc::ServerContext*, const v1::RevokeTokensRequest* request,
                                        v1::RevokeTokensResponse* response) {
   const base::MutexLock lock(mutex);
-  const auto named = [](const auto& list, const std::string& value) {
-    return std::find(list.begin(), list.end(), value) != list.end();
-  };
+  if (!refusal.ok()) return refusal;
+  if (request->nodes_size() > 1000 || request->ids_size() > 1000)
+    return {grpc::StatusCode::INVALID_ARGUMENT, "more than 1000"};
+  ++calls;
   for (auto& [id, token] : tokens) {
-    if (token.revoked() || (!named(request->ids(), id) && !named(request->nodes(), token.node()))) continue;
+    const bool label = !request->label().empty() && token.label() == request->label();
+    if (token.revoked() || (!label && !Named(request->ids(), id) && !Named(request->nodes(), token.node()))) continue;
     token.set_revoked(true);
     response->set_revoked(response->revoked() + 1);
   }
@@ -271,6 +315,91 @@ grpc::Status FakeSignetd::GetNode(grpc::ServerContext*, const v1::GetNodeRequest
   }
   if (response->nodes().empty())
     return Refuse(grpc::StatusCode::NOT_FOUND, "NOT_FOUND", "no such node", "signetctl node list");
+  return refusal;
+}
+
+grpc::Status FakeSignetd::ListProvisioners(grpc::ServerContext*, const v1::ListProvisionersRequest*,
+                                           v1::ListProvisionersResponse* response) {
+  const base::MutexLock lock(mutex);
+  *response = provisioners;
+  return refusal;
+}
+
+grpc::Status FakeSignetd::ImportAuthority(grpc::ServerContext*, const v1::ImportAuthorityRequest* request,
+                                          v1::ImportAuthorityResponse* response) {
+  const base::MutexLock lock(mutex);
+  if (!refusal.ok()) return refusal;
+  const x509::Certificate certificate = x509::Certificate::FromPem(request->certificate_pem()).value();
+  if (!certificate.is_ca()) return Refuse(grpc::StatusCode::INVALID_ARGUMENT, "MALFORMED", "it is not a CA", "");
+  *response->mutable_authority() = Describe(certificate, v1::AUTHORITY_STATE_RETIRED);
+  if (!request->dry_run()) {
+    anchors.push_back(certificate);
+    status.set_bundle_generation(status.bundle_generation() + 1);
+  }
+  response->set_bundle_generation(status.bundle_generation());
+  return grpc::Status::OK;
+}
+
+grpc::Status FakeSignetd::GetToken(grpc::ServerContext*, const v1::GetTokenRequest* request,
+                                   v1::GetTokenResponse* response) {
+  const base::MutexLock lock(mutex);
+  const auto found = token_histories.find(request->id());
+  if (found == token_histories.end())
+    return Refuse(grpc::StatusCode::NOT_FOUND, "NOT_FOUND", "no such token", "signetctl token list");
+  *response = found->second;
+  return refusal;
+}
+
+grpc::Status FakeSignetd::ExplainNode(grpc::ServerContext*, const v1::ExplainNodeRequest* request,
+                                      v1::ExplainNodeResponse* response) {
+  const base::MutexLock lock(mutex);
+  *response = explanations[request->node()];
+  return refusal;
+}
+
+grpc::Status FakeSignetd::BlockNodes(grpc::ServerContext*, const v1::BlockNodesRequest* request,
+                                     v1::BlockNodesResponse* response) {
+  const base::MutexLock lock(mutex);
+  if (!refusal.ok()) return refusal;
+  if (request->nodes_size() > 1000) return {grpc::StatusCode::INVALID_ARGUMENT, "more than 1000 nodes"};
+  ++calls;
+  for (const std::string& node : request->nodes()) {
+    response->set_blocked(response->blocked() + (blocked.emplace(node, request->reason()).second ? 1 : 0));
+  }
+  return grpc::Status::OK;
+}
+
+grpc::Status FakeSignetd::UnblockNodes(grpc::ServerContext*, const v1::UnblockNodesRequest* request,
+                                       v1::UnblockNodesResponse* response) {
+  const base::MutexLock lock(mutex);
+  ++calls;
+  for (const std::string& node : request->nodes()) {
+    response->set_unblocked(response->unblocked() + static_cast<int64_t>(blocked.erase(node)));
+  }
+  return refusal;
+}
+
+grpc::Status FakeSignetd::ForgetNodes(grpc::ServerContext*, const v1::ForgetNodesRequest* request,
+                                      v1::ForgetNodesResponse* response) {
+  const base::MutexLock lock(mutex);
+  ++calls;
+  forgotten.insert(forgotten.end(), request->nodes().begin(), request->nodes().end());
+  for (const v1::Node& node : nodes.nodes()) {
+    if (Named(request->nodes(), node.name())) response->set_forgotten(response->forgotten() + 1);
+  }
+  response->set_identities_ended(response->forgotten());
+  return refusal;
+}
+
+grpc::Status FakeSignetd::ApproveNode(grpc::ServerContext*, const v1::ApproveNodeRequest* request,
+                                      v1::ApproveNodeResponse* response) {
+  const base::MutexLock lock(mutex);
+  approved = *request;
+  v1::Approval& approval = *response->mutable_approval();
+  approval.set_node(request->node());
+  approval.set_daemon(request->daemon());
+  approval.set_key_id(request->key_id());
+  approval.mutable_expires_at()->set_seconds(absl::ToUnixSeconds(now_) + 86400);
   return refusal;
 }
 

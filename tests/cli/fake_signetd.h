@@ -39,11 +39,25 @@ class FakeSignetd final : public v1::CertAuthority::Service, public v1::NodeEnro
   v1::ListNodesResponse nodes;
   v1::ListAuditRecordsResponse records;
   v1::VerifyAuditResponse verdict;
-  int page_size = 2;                // pages are small, so that lists have several
-  int audit_calls_until_away = -1;  // ListAuditRecords calls before it answers UNAVAILABLE
+  v1::ListProvisionersResponse provisioners;
+  std::map<std::string, v1::ExplainNodeResponse> explanations;  // by node
+  std::map<std::string, v1::GetTokenResponse> token_histories;  // by id
+  int page_size = 2;                                            // pages are small, so that lists have several
+  int audit_calls_until_away = -1;                              // ListAuditRecords calls before it answers UNAVAILABLE
 
-  std::map<std::string, v1::Token> tokens;  // by id
-  int create_calls = 0;                     // CreateTokens calls that were not dry runs
+  std::map<std::string, v1::Token> tokens;     // by id
+  int create_calls = 0;                        // CreateTokens calls that were not dry runs
+  int calls = 0;                               // BlockNodes, UnblockNodes, ForgetNodes, RevokeTokens
+  std::map<std::string, std::string> blocked;  // reasons, by node
+  std::vector<std::string> forgotten;
+  v1::ApproveNodeRequest approved;
+  v1::IssueClientCertificateRequest client;  // the last one
+  std::vector<x509::Certificate> anchors;    // imported
+  // The Slurm authority that signs.
+  const x509::Certificate& root() const { return authority_.root; }
+  // A certificate of a service as the documented scripts would have made it.
+  std::string LeafOfStranger(const std::string& name);
+  const x509::Certificate& stranger() const { return stranger_.root; }
   std::string pin() const;
 
   static grpc::Status Refuse(grpc::StatusCode code, const std::string& reason, const std::string& message,
@@ -70,6 +84,16 @@ class FakeSignetd final : public v1::CertAuthority::Service, public v1::NodeEnro
   grpc::Status RevokeTokens(grpc::ServerContext*, const v1::RevokeTokensRequest*, v1::RevokeTokensResponse*) override;
   grpc::Status ListNodes(grpc::ServerContext*, const v1::ListNodesRequest*, v1::ListNodesResponse*) override;
   grpc::Status GetNode(grpc::ServerContext*, const v1::GetNodeRequest*, v1::GetNodeResponse*) override;
+  grpc::Status ApproveNode(grpc::ServerContext*, const v1::ApproveNodeRequest*, v1::ApproveNodeResponse*) override;
+  grpc::Status BlockNodes(grpc::ServerContext*, const v1::BlockNodesRequest*, v1::BlockNodesResponse*) override;
+  grpc::Status ExplainNode(grpc::ServerContext*, const v1::ExplainNodeRequest*, v1::ExplainNodeResponse*) override;
+  grpc::Status ForgetNodes(grpc::ServerContext*, const v1::ForgetNodesRequest*, v1::ForgetNodesResponse*) override;
+  grpc::Status GetToken(grpc::ServerContext*, const v1::GetTokenRequest*, v1::GetTokenResponse*) override;
+  grpc::Status ImportAuthority(grpc::ServerContext*, const v1::ImportAuthorityRequest*,
+                               v1::ImportAuthorityResponse*) override;
+  grpc::Status ListProvisioners(grpc::ServerContext*, const v1::ListProvisionersRequest*,
+                                v1::ListProvisionersResponse*) override;
+  grpc::Status UnblockNodes(grpc::ServerContext*, const v1::UnblockNodesRequest*, v1::UnblockNodesResponse*) override;
 
  private:
   struct Issuer {
@@ -77,6 +101,7 @@ class FakeSignetd final : public v1::CertAuthority::Service, public v1::NodeEnro
     x509::Certificate root;
   };
   static Issuer MakeIssuer(const std::string& name, absl::Time now);
+  std::vector<x509::Certificate> Trusted() const;
   v1::SignedBundle SignedBundle() const;
   std::string Leaf(const std::string& csr_pem, const std::string& uri, std::string* serial);
 

@@ -168,6 +168,63 @@ TEST_F(IssueCommands, ClientIssueWritesNothingForAWrongAnswer) {
   EXPECT_EQ(Run({"client", "issue", "head2", "--role", "public", "--out-dir", Path("head2")}).code, 2);
 }
 
+TEST_F(IssueCommands, AProvisionerGetsItsNodesAndHowToUseThem) {
+  const std::vector<std::string> issue = {"client",      "issue",     "warewulf", "--role",
+                                          "provisioner", "--out-dir", Path("ww")};
+  const Result without = Run(issue);
+  EXPECT_EQ(without.code, 2);
+  EXPECT_THAT(without.err, HasSubstr("--nodes"));
+  std::vector<std::string> with = issue;
+  with.insert(with.end(), {"--nodes", "n[001-128]"});
+  const Result result = Run(with);
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_EQ(signetd_.client.nodes(), "n[001-128]");
+  EXPECT_THAT(result.out, HasSubstr("token create NODE --boot"));
+  EXPECT_THAT(result.out, Not(HasSubstr("signet-slurm.yaml")));
+  EXPECT_EQ(Run({"client", "issue", "h", "--role", "controller", "--nodes", "n1", "--out-dir", Path("h")}).code, 2);
+  EXPECT_FALSE(Exists("h"));
+}
+
+TEST_F(IssueCommands, ClientListShowsRolesAndTheNodesOfProvisioners) {
+  ASSERT_EQ(
+      Run({"client", "issue", "warewulf", "--role", "provisioner", "--nodes", "n[1-4]", "--out-dir", Path("ww")}).code,
+      0);
+  ASSERT_EQ(Run({"client", "issue", "head2", "--role", "controller", "--out-dir", Path("head2")}).code, 0);
+  ASSERT_EQ(IssueSlurmctld().code, 0);
+  v1::Provisioner& provisioner = *signetd_.provisioners.add_provisioners();
+  provisioner.set_name("warewulf");
+  provisioner.set_nodes("n[1-4]");
+  signetd_.provisioners.add_provisioners()->set_name("xcat");
+  const std::string out = Run({"client", "list"}).out;
+  EXPECT_THAT(out, HasSubstr("warewulf  provisioner  in 89d 23h        n[1-4]\n"));
+  EXPECT_THAT(out, HasSubstr("head2     controller"));
+  EXPECT_THAT(out, HasSubstr("xcat      provisioner  -"));
+  EXPECT_THAT(out, Not(HasSubstr("slurmctld")));
+  EXPECT_EQ(Run({"client", "list", "-o", "name"}).out, "warewulf\nhead2\n");
+  const std::string json = Run({"client", "list", "-o", "json"}).out;
+  EXPECT_THAT(json, HasSubstr("\"provisioners\""));
+  EXPECT_THAT(json, HasSubstr("\"certificates\""));
+}
+
+TEST_F(IssueCommands, AuthorityImportSendsTheCertificateAndNeverAKey) {
+  Write("root.pem", signetd_.stranger().pem());
+  const Result tried = Run({"authority", "import", Path("root.pem"), "--dry-run"});
+  EXPECT_EQ(tried.code, 0) << tried.err;
+  EXPECT_THAT(signetd_.anchors, IsEmpty());
+  const Result result = Run({"authority", "import", Path("root.pem")});
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_EQ(signetd_.anchors.size(), 1u);
+  EXPECT_THAT(result.out, HasSubstr("retired"));
+  EXPECT_THAT(result.out, HasSubstr("generation 2"));
+  Write("both.pem", signetd_.stranger().pem() + "-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----\n");
+  const Result key = Run({"authority", "import", Path("both.pem")});
+  EXPECT_EQ(key.code, 2);
+  EXPECT_THAT(key.err, HasSubstr("holds a private key"));
+  Write("text.pem", "hello\n");
+  EXPECT_EQ(Run({"authority", "import", Path("text.pem")}).code, 2);
+  EXPECT_EQ(signetd_.anchors.size(), 1u);
+}
+
 TEST_F(IssueCommands, BundleWriteIsIdempotentAndNeverGoesBack) {
   signetd_.status.set_bundle_generation(3);
   EXPECT_THAT(Run({"bundle", "write", "--dir", Path("etc")}).out, HasSubstr("generation 3 written"));

@@ -154,15 +154,97 @@ TEST_F(TokenCommands, ADryRunOfCreateChangesNothing) {
 TEST_F(TokenCommands, CreateSendsLargeSetsInSeveralCalls) {
   ASSERT_EQ(Run({"token", "create", "n[1-1001]", "--out-dir", Path("tokens"), "--reusable", "--ttl", "30d"}).code, 0);
   EXPECT_EQ(signetd_.create_calls, 2);
+  const evidence::Token last = Parse("tokens/n1001.token");
+  EXPECT_EQ(signetd_.tokens.at(last.id()).node(), "n1001");
   EXPECT_EQ(signetd_.tokens.size(), 1001u);
   EXPECT_EQ(signetd_.tokens.begin()->second.kind(), v1::TOKEN_KIND_REUSABLE);
   EXPECT_EQ(FilesIn("tokens"), 1001);
+}
+
+TEST_F(TokenCommands, AReplyThatIsLostInTheMiddleLosesNothing) {
+  signetd_.lose_replies_after = 2;
+  const Result lost = Run({"token", "create", "n[1-4001]", "--out-dir", Path("tokens")});
+  EXPECT_EQ(lost.code, 3);
+  EXPECT_THAT(lost.err, HasSubstr("of 4001 tokens are known to be registered"));
+  signetd_.lose_replies_after = -1;
+  const Result again = Run({"token", "create", "n[1-4001]", "--out-dir", Path("tokens")});
+  ASSERT_EQ(again.code, 0) << again.err;
+  EXPECT_EQ(signetd_.tokens.size(), 4001u);
+  EXPECT_EQ(FilesIn("tokens"), 4001);
 }
 
 TEST_F(TokenCommands, ABadHostlistAndContradictingKindsAreUsageErrors) {
   EXPECT_EQ(Run({"token", "create", "n[1-"}).code, 2);
   EXPECT_EQ(Run({"token", "create", "n1", "--boot", "--reusable"}).code, 2);
   EXPECT_EQ(Run({"token", "create", "slurmctld"}).code, 2);
+}
+
+TEST_F(TokenCommands, ALabelTravelsWithTheTokensAndFindsThem) {
+  ASSERT_EQ(Run({"token", "create", "n[1-2]", "--out-dir", Path("a"), "--label", "rack-7"}).code, 0);
+  ASSERT_EQ(Run({"token", "create", "n[3-4]", "--out-dir", Path("b"), "--reusable"}).code, 0);
+  const auto count = [this](const std::vector<std::string>& more) {
+    std::vector<std::string> args = {"token", "list", "-o", "name"};
+    args.insert(args.end(), more.begin(), more.end());
+    const std::string out = Run(args).out;
+    return std::count(out.begin(), out.end(), '\n');
+  };
+  EXPECT_EQ(count({"--label", "rack-7"}), 2);
+  EXPECT_EQ(count({"--label", "rack-8"}), 0);
+  EXPECT_EQ(count({"--kind", "reusable"}), 2);
+  EXPECT_EQ(count({"--nodes", "n[2-3]"}), 2);
+  EXPECT_EQ(count({"--nodes", "n2"}), 1);
+  EXPECT_THAT(Run({"token", "list", "-o", "wide"}).out, HasSubstr("rack-7"));
+  EXPECT_EQ(Run({"token", "revoke", "--label", "rack-7"}).code, 2);
+  EXPECT_THAT(Run({"token", "revoke", "--label", "rack-7", "--dry-run"}).err, HasSubstr("2 open tokens would be"));
+  EXPECT_EQ(Run({"token", "revoke", "--label", "rack-7", "--yes"}).out, "2 tokens revoked\n");
+  EXPECT_EQ(count({}), 2);
+  EXPECT_EQ(count({"--state", "revoked"}), 2);
+  EXPECT_EQ(count({"--all"}), 4);
+  EXPECT_EQ(Run({"token", "list", "--kind", "weekly"}).code, 2);
+}
+
+TEST_F(TokenCommands, UsedAndExpiredTokensAreListedByTheirState) {
+  ASSERT_EQ(Run({"token", "create", "n[1-3]", "--out-dir", Path("tokens")}).code, 0);
+  signetd_.tokens.at(Parse("tokens/n1.token").id()).set_uses(1);
+  signetd_.tokens.at(Parse("tokens/n2.token").id()).mutable_expires_at()->set_seconds(absl::ToUnixSeconds(now_) - 1);
+  EXPECT_THAT(Run({"token", "list", "--state", "used"}).out, HasSubstr("n1 "));
+  EXPECT_THAT(Run({"token", "list", "--state", "used"}).out, Not(HasSubstr("n2 ")));
+  EXPECT_THAT(Run({"token", "list", "--state", "expired"}).out, HasSubstr("n2 "));
+  EXPECT_THAT(Run({"token", "list", "--state", "open"}).out, HasSubstr("n3 "));
+}
+
+TEST_F(TokenCommands, ShowTellsWhichKeysATokenAdmittedWhen) {
+  const std::string id = "00112233445566778899aabbccddeeff";
+  v1::GetTokenResponse& history = signetd_.token_histories[id];
+  history.mutable_token()->set_id(id);
+  history.mutable_token()->set_kind(v1::TOKEN_KIND_REUSABLE);
+  for (int i = 0; i < 2; ++i) {
+    v1::TokenUse& use = *history.add_uses();
+    use.set_key_id("key" + std::to_string(i));
+    use.mutable_at()->set_seconds(absl::ToUnixSeconds(now_) - 60);
+    if (i == 0) use.mutable_ended_at()->set_seconds(absl::ToUnixSeconds(now_) - 30);
+  }
+  const Result result = Run({"token", "show", "00112233445566778899AABBCCDDEEFF"});
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("kind:     reusable\n"));
+  EXPECT_THAT(result.out, HasSubstr("(30s ago)"));
+  EXPECT_THAT(result.out, HasSubstr("lives\n"));
+  EXPECT_EQ(Run({"token", "show", "abc"}).code, 2);
+  EXPECT_EQ(Run({"token", "show", std::string(32, '0')}).code, 1);
+}
+
+TEST_F(TokenCommands, RevokeOfManyNodesGoesInCallsOfAThousand) {
+  ASSERT_EQ(Run({"token", "create", "n[1-3]", "--out-dir", Path("tokens")}).code, 0);
+  const Result result = Run({"token", "revoke", "--nodes", "n[1-2500]", "--yes"});
+  EXPECT_EQ(result.out, "3 tokens revoked\n");
+  EXPECT_EQ(signetd_.calls, 3);
+  EXPECT_THAT(result.err, HasSubstr("2000 of 2500"));
+}
+
+TEST_F(TokenCommands, RevokeTakesIdsOrNodesOrALabelButNotTwoOfThem) {
+  EXPECT_EQ(Run({"token", "revoke", "--nodes", "n1", "--label", "x", "--yes"}).code, 2);
+  EXPECT_EQ(Run({"token", "revoke", std::string(32, 'a'), "--label", "x", "--yes"}).code, 2);
+  EXPECT_EQ(signetd_.calls, 0);
 }
 
 TEST_F(TokenCommands, ListGoesThroughEveryPage) {

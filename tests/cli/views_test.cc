@@ -18,7 +18,7 @@ class Views : public CliTest {
     v1::Node& node = *signetd_.nodes.add_nodes();
     node.set_name(name);
     node.set_daemon(daemon);
-    node.set_evidence(v1::TOKEN_KIND_SINGLE_USE);
+    node.set_evidence(v1::EVIDENCE_SINGLE_USE);
     node.set_key_id("00112233445566778899aabbccddeeff");
     node.mutable_not_after()->set_seconds(absl::ToUnixSeconds(now_ + absl::Hours(6 * 24 + 2)));
   }
