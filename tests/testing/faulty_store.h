@@ -9,6 +9,7 @@
 
 #include "services/base/reason.h"
 #include "services/store/store.h"
+#include "tests/testing/failing_tables.h"
 
 namespace signet::testing {
 
@@ -20,6 +21,10 @@ class FaultyStore final : public store::Store {
   void FailCommits(int count) { failing_ = count; }
   // What WriteLater is given is lost, as in a crash.
   void LoseLaterWrites(bool lose) { losing_ = lose; }
+  // The `number`-th call of a table from now on fails, in a transaction or on a snapshot; none when it is 0. For tests
+  // with one thread.
+  void FailCall(int number) { fault_.Set(number); }
+  bool failed_a_call() const { return fault_.reached(); }
   int writes() const { return writes_; }
   store::Store& real() { return *real_; }
 
@@ -28,7 +33,8 @@ class FaultyStore final : public store::Store {
     const bool fail = failing_.fetch_sub(1) > 0;
     if (!fail) failing_ = 0;
     return real_->Write([&](store::Tables& tables) -> absl::Status {
-      const absl::Status done = work(tables);
+      FailingTables failing(tables, fault_);
+      const absl::Status done = work(failing);
       if (!done.ok() || !fail) return done;
       return base::Refusal(absl::StatusCode::kUnavailable, base::kStoreUnavailable, "the disk is full");
     });
@@ -37,7 +43,11 @@ class FaultyStore final : public store::Store {
     if (!losing_) real_->WriteLater(std::move(work));
   }
   absl::Status Read(absl::FunctionRef<absl::Status(const store::Tables&)> work) const override {
-    return real_->Read(work);
+    return real_->Read([&](const store::Tables& tables) {
+      // Const like the snapshot: only what reads can be called on it.
+      const FailingTables failing(const_cast<store::Tables&>(tables), fault_);
+      return work(failing);
+    });
   }
 
  private:
@@ -45,6 +55,7 @@ class FaultyStore final : public store::Store {
   std::atomic<int> failing_{0};
   std::atomic<bool> losing_{false};
   std::atomic<int> writes_{0};
+  mutable FailingCall fault_;
 };
 
 }  // namespace signet::testing
