@@ -1,26 +1,18 @@
 #include "adapters/slurm/pre_start.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "adapters/slurm/certmgr_state.h"
+#include "adapters/slurm/held_bundle.h"
 #include "adapters/slurm/node_state.h"
-#include "adapters/slurm/refresh.h"
 #include "adapters/slurm/spool_directory.h"
 #include "services/base/reason.h"
 #include "services/base/status_macros.h"
-#include "services/bundle/ca_file.h"
 #include "services/bundle/signed_bundle.h"
-#include "services/files/file.h"
 #include "services/keys/private_key.h"
 #include "services/names/node_name.h"
 #include "services/x509/certificate.h"
@@ -32,26 +24,6 @@ constexpr char kState[] = "certmgr_state";
 constexpr char kOldState[] = "certmgr_state.old";  // the previous private key, which slurmd never reads back
 
 std::string Utc(absl::Time time) { return absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", time, absl::UTCTimeZone()); }
-
-// The bundle that lies in ca_cert_file, verified just now.
-absl::StatusOr<bundle::Bundle> VerifiedBundle(const Config& config, const Host& host, const std::string& node,
-                                              absl::Time now) {
-  SIGNET_ASSIGN_OR_RETURN(const bundle::Target target, BundleTarget(config, host, node));
-  const std::string object_path =
-      absl::StrCat(config.ca_cert_file.substr(0, config.ca_cert_file.rfind('/')), "/signet-bundle");
-  SIGNET_ASSIGN_OR_RETURN(const std::string object, files::Read(object_path));
-  SIGNET_ASSIGN_OR_RETURN(bundle::Bundle verified, bundle::Verify(object, target.pin, target.cluster));
-  SIGNET_ASSIGN_OR_RETURN(const std::string content, files::Read(config.ca_cert_file));
-  if (content != verified.ca_cert_pem) {
-    return base::Refusal(absl::StatusCode::kFailedPrecondition, base::kConfiguration,
-                         absl::StrCat(config.ca_cert_file, " is not what the signed bundle beside it holds"),
-                         "signet-slurm refresh");
-  }
-  if (const std::vector<std::string> faults = bundle::FaultsOfCaFile(content, now); !faults.empty()) {
-    return absl::FailedPreconditionError(absl::StrCat(config.ca_cert_file, ": ", faults.front()));
-  }
-  return verified;
-}
 
 std::string InWords(const absl::Status& status) {
   const std::string next = base::NextOf(status);
@@ -104,7 +76,7 @@ Verdict Judge(const SpoolFile& file, const Config& config, const Host& host, con
     return Aside("its key is not its certificate's, on which slurmd crashes");
   }
   const absl::Time written = std::max(state->renewed_at, file.modified_at);
-  return JudgeTimeAndChain(*chain, written, VerifiedBundle(config, host, node, now), now);
+  return JudgeTimeAndChain(*chain, written, HeldBundle(config, host, node, now), now);
 }
 
 std::string MoveAside(const SpoolDirectory& directory, const std::string& name, absl::string_view why) {

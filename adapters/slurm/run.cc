@@ -1,5 +1,6 @@
 #include "adapters/slurm/run.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -7,6 +8,7 @@
 #include "adapters/slurm/answer.h"
 #include "adapters/slurm/certgen.h"
 #include "adapters/slurm/config.h"
+#include "adapters/slurm/doctor.h"
 #include "adapters/slurm/enrolment.h"
 #include "adapters/slurm/host.h"
 #include "adapters/slurm/install.h"
@@ -41,6 +43,7 @@ For people:
   pre-start [--node NAME] [--spool-dir DIR]
                              before slurmd starts: move a certmgr_state aside with which it could not come back
   state show [--node NAME]   identity keys (what `signetctl node approve` takes), tokens and requests of this host
+  doctor                     what would stop this host's next start or renewal, with what to type; exit 1 for a fault
   install --dest DIR         copy this program to DIR, with the seven names beside it
   --version, --help
 
@@ -139,6 +142,14 @@ absl::StatusOr<base::SecretBytes> Run(const Invocation& invocation, const Deadli
   if (invocation.verb == Verb::kRefresh) {
     SIGNET_ASSIGN_OR_RETURN(const std::string line, Refresh(config, host, deadline, clock.Now()));
     return Public(line);
+  }
+  if (invocation.verb == Verb::kDoctor) {
+    const std::vector<Finding> findings = Examine(config, host, deadline, clock.Now());
+    SIGNET_RETURN_IF_ERROR(Print(RenderFindings(findings)));
+    const auto faults = std::count_if(findings.begin(), findings.end(),
+                                      [](const Finding& finding) { return finding.level == Level::kFault; });
+    if (faults > 0) return absl::FailedPreconditionError(absl::StrCat("faults found: ", faults));
+    return Public("");
   }
   if (invocation.verb == Verb::kState) {
     SIGNET_ASSIGN_OR_RETURN(const std::string node, ParseStateShow(arguments));

@@ -30,6 +30,7 @@ constexpr Row kRows[] = {
     {"refresh", Verb::kRefresh, false, 0, 0},
     {"pre-start", Verb::kPreStart, false, 0, 4},
     {"state", Verb::kState, false, 1, 3},
+    {"doctor", Verb::kDoctor, false, 0, 0},
     {"install", Verb::kInstall, false, 2, 2},
     {"version", Verb::kVersion, false, 0, 0},
     {"--version", Verb::kVersion, false, 0, 0},

@@ -22,6 +22,7 @@ enum class Verb {
   kRefresh,
   kPreStart,
   kState,
+  kDoctor,
   kInstall,
   kVersion,
   kHelp

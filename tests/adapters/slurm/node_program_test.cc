@@ -67,6 +67,14 @@ TEST_F(NodeProgramTest, StateShowAnswersPeople) {
   EXPECT_THAT(shown.out, HasSubstr("identity key: "));
 }
 
+TEST_F(NodeProgramTest, DoctorExitsOneForAFaultAndStillTellsEverything) {
+  const Outcome outcome = Run({"signet-slurm", "doctor"});
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_THAT(outcome.out, HasSubstr("fault: ca_cert_file: "));
+  EXPECT_THAT(outcome.out, HasSubstr("note: "));
+  EXPECT_EQ(outcome.err, "signet-slurm doctor: faults found: 1\n");
+}
+
 TEST_F(NodeProgramTest, SlurmdAndSackdUnderTwoUsersKeepSeparateState) {
   if (geteuid() != 0) GTEST_SKIP() << "needs root to run as another user";
   config_.token_files = {scratch_ / "sackd.token", scratch_ / "{node}.token"};
