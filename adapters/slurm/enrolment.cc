@@ -21,6 +21,8 @@ namespace {
 
 // Slurm sends one CSR again and again while slurmctld is away: what is nearly over is not worth starting with.
 constexpr absl::Duration kLeastLife = absl::Hours(24);
+// Between get-node-token and generate-csr of one enrolment; Slurm gives each 5 s.
+constexpr absl::Duration kOneEnrolment = absl::Minutes(1);
 // What another script of the same node may hold the lock for: some fsyncs.
 constexpr absl::Duration kLockTime = absl::Seconds(2);
 
@@ -131,7 +133,10 @@ absl::StatusOr<Request> Enrolment::Pending(const std::string& node, bool renewal
 }
 
 bool Enrolment::IsEnrolling(const std::optional<Request>& pending) const {
-  return pending.has_value() && !pending->renewal && pending->parent == host_.parent;
+  if (!pending.has_value() || pending->renewal) return false;
+  // A site's wrapper around the scripts gives each call a parent of its own.
+  const absl::Duration age = clock_.Now() - pending->facts.issued_at;
+  return pending->parent == host_.parent || (age >= absl::ZeroDuration() && age <= kOneEnrolment);
 }
 
 bool Enrolment::WasInVain(const Identity& identity, const std::optional<Request>& pending) const {
@@ -219,7 +224,13 @@ absl::StatusOr<Request> Enrolment::CurrentRequest(NodeState& state, const std::s
   facts.adapter_version = SIGNET_VERSION;
   facts.machine_id_sha256 = host_.machine_id_sha256;
   // A token never speaks for a renewal's request: that one may later count as proof of what the daemon has loaded.
-  if (pending.has_value() && (renewal || !pending->renewal) && StillSays(pending->facts, facts)) return *pending;
+  if (pending.has_value() && (renewal || !pending->renewal) && StillSays(pending->facts, facts)) {
+    if (renewal || pending->parent == host_.parent) return *pending;
+    Request adopted = *pending;
+    adopted.parent = host_.parent;
+    SIGNET_RETURN_IF_ERROR(state.KeepPending(adopted));
+    return adopted;
+  }
 
   std::optional<keys::PrivateKey> tls_key;
   if (pending.has_value()) {

@@ -50,7 +50,7 @@ class Enrolment {
   // The pod's token where it is needed as evidence; empty otherwise.
   absl::StatusOr<std::string> PodTokenFor(const Identity& identity, const std::optional<Request>& printed,
                                           const std::optional<Request>& pending, bool renewal) const;
-  // True when this very process of the daemon is in the middle of a full enrolment.
+  // True when `pending` belongs to a full enrolment that this process of the daemon is in the middle of.
   bool IsEnrolling(const std::optional<Request>& pending) const;
   // True when another process of the daemon has asked with this identity key at a full enrolment, and got no answer.
   bool WasInVain(const Identity& identity, const std::optional<Request>& pending) const;
