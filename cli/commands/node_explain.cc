@@ -3,7 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "cli/commands/command.h"
-#include "cli/commands/node_text.h"
+#include "cli/commands/ledger_text.h"
 #include "cli/commands/rows.h"
 #include "cli/failure.h"
 #include "cli/scontrol.h"

@@ -2,7 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "cli/commands/command.h"
-#include "cli/commands/node_text.h"
+#include "cli/commands/ledger_text.h"
 #include "services/base/status_macros.h"
 #include "signet/v1/node_enrollment.grpc.pb.h"
 

@@ -1,4 +1,4 @@
-#include "cli/commands/node_text.h"
+#include "cli/commands/ledger_text.h"
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"

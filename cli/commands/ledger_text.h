@@ -1,6 +1,6 @@
 // One node's ledger, for people.
-#ifndef SIGNET_CLI_COMMANDS_NODE_TEXT_H_
-#define SIGNET_CLI_COMMANDS_NODE_TEXT_H_
+#ifndef SIGNET_CLI_COMMANDS_LEDGER_TEXT_H_
+#define SIGNET_CLI_COMMANDS_LEDGER_TEXT_H_
 
 #include <string>
 
@@ -14,4 +14,4 @@ std::string NodeText(const v1::Node& node, absl::Time now);
 
 }  // namespace signet::cli
 
-#endif  // SIGNET_CLI_COMMANDS_NODE_TEXT_H_
+#endif  // SIGNET_CLI_COMMANDS_LEDGER_TEXT_H_
