@@ -271,17 +271,20 @@ Json FakeKubernetes::UserOf(const std::string& token, const std::vector<std::str
   const std::optional<Json> claims = issuer_.Verify(token, clock_.Now());
   if (!claims.has_value()) return nullptr;
   for (const Json& audience : claims->value("aud", Json::array())) {
-    const bool wanted = std::find(audiences.begin(), audiences.end(), audience) != audiences.end();
+    const bool wanted = std::any_of(audiences.begin(), audiences.end(), [&audience](const std::string& one) {
+      return audience.is_string() && audience.get<std::string>() == one;
+    });
     if (wanted) matching->push_back(audience);
   }
   if (matching->empty()) return nullptr;
   const Json& bound = claims->at("kubernetes.io");
   const std::string name_space = bound.at("namespace");
+  const std::string uid = bound.at("pod").at("uid");
   const std::string pod_name = bound.at("pod").at("name");
   {
     const base::MutexLock lock(mutex_);
     const auto pod = pods_.find(absl::StrCat(name_space, "/", pod_name));
-    if (pod == pods_.end() || pod->second.uid != bound.at("pod").at("uid")) return nullptr;
+    if (pod == pods_.end() || pod->second.uid != uid) return nullptr;
   }
   const auto one = [](const Json& value) { return Json::array({value}); };
   return {{"username", claims->at("sub")},
