@@ -23,16 +23,16 @@ class Listener final : public v1::NodeEnrollment::Service, public v1::CertAuthor
     grpc::SslServerCredentialsOptions options;
     options.pem_key_cert_pairs.push_back(
         {std::string(key.ToPem()->ExposeSecret()),
-         authority.Issue(key.public_key(), "localhost", absl::Now() - absl::Hours(1), absl::Now() + absl::Hours(1))});
+         authority.Issue(key.public_key(), "127.0.0.1", absl::Now() - absl::Hours(1), absl::Now() + absl::Hours(1))});
     grpc::ServerBuilder builder;
-    builder.AddListeningPort("localhost:0", grpc::SslServerCredentials(options), &port_);
+    builder.AddListeningPort("127.0.0.1:0", grpc::SslServerCredentials(options), &port_);
     builder.AddListeningPort("unix:" + socket, grpc::InsecureServerCredentials());
     builder.RegisterService(static_cast<v1::NodeEnrollment::Service*>(this));
     builder.RegisterService(static_cast<v1::CertAuthority::Service*>(this));
     server_ = builder.BuildAndStart();
   }
   ~Listener() override { server_->Shutdown(std::chrono::system_clock::now()); }
-  std::string address() const { return "localhost:" + std::to_string(port_); }
+  std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
   std::vector<std::string> authorizations() {
     const std::lock_guard<std::mutex> lock(mutex_);
     return authorizations_;
