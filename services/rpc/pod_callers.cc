@@ -33,7 +33,11 @@ PodCallers::Answer PodCallers::Identify(absl::string_view token) {
     const bool ask = asked == asking_.end() && asking_.size() < kMostPodReviews;
     // One call asks; the others take what is remembered, which was good a moment ago.
     if (!ask && counts) return known->second.pod;
-    if (asked != asking_.end()) return Wait(asked->second);
+    if (asked != asking_.end()) {
+      // The map lets go of it when it is answered.
+      const std::shared_ptr<Question> theirs = asked->second;
+      return Wait(*theirs);
+    }
     if (!ask) return TooManyQuestions();
     question->era = era_;
     asking_.emplace(key, question);
@@ -46,13 +50,12 @@ PodCallers::Answer PodCallers::Identify(absl::string_view token) {
   return *question->answer;
 }
 
-PodCallers::Answer PodCallers::Wait(const std::shared_ptr<Question>& question) {
+PodCallers::Answer PodCallers::Wait(const Question& question) {
   if (waiting_ >= kMostPodWaits) return TooManyQuestions();
-  const std::shared_ptr<Question> held = question;
   ++waiting_;
-  while (!held->answer.has_value()) answered_.Wait(mutex_);
+  while (!question.answer.has_value()) answered_.Wait(mutex_);
   --waiting_;
-  return *held->answer;
+  return *question.answer;
 }
 
 PodCallers::Answer PodCallers::Judge(const std::string& key, uint64_t era, Answer answer) {

@@ -55,7 +55,7 @@ class PodCallers {
     std::optional<Answer> answer;
   };
 
-  Answer Wait(const std::shared_ptr<Question>& question) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Answer Wait(const Question& question) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Takes the API's answer over; what the caller is told may be what was remembered. `era`: of the question.
   Answer Judge(const std::string& key, uint64_t era, Answer answer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Remember(const std::string& key, const enrollment::ReviewedPod& pod) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
