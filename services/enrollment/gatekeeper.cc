@@ -69,9 +69,6 @@ absl::StatusOr<Claim> Gatekeeper::Examine(absl::string_view signed_statement, ab
   if (statement.node != expected_node) {
     return Denied(base::kWrongNode, absl::StrCat("the evidence is for node ", statement.node, ", not ", expected_node));
   }
-  if (!names::IsNodeDaemon(statement.daemon)) {
-    return Denied(base::kWrongDaemon, "the evidence's daemon must be slurmd or sackd");
-  }
   if (csr_spki_sha256.has_value() && *csr_spki_sha256 != statement.csr_spki_sha256) {
     return base::Refusal(absl::StatusCode::kUnauthenticated, base::kEvidenceInvalid,
                          "the evidence is bound to another CSR's key");

@@ -30,7 +30,7 @@ std::string TokenCreate(const evidence::Statement& statement) {
 // A node never falls back to less than what it enrolled with, unless an admin made the evidence after that.
 absl::Status CheckStrength(const store::Tables& tables, const evidence::Statement& statement, const Offer& offer,
                            const std::optional<store::NodeRow>& node) {
-  if (!node.has_value() || node->key_id.empty()) return absl::OkStatus();
+  if (!node.has_value()) return absl::OkStatus();
   SIGNET_ASSIGN_OR_RETURN(const store::IdentityRow last, tables.nodes().FindIdentity(node->key_id));
   if (last.superseded_at != absl::InfiniteFuture()) {
     // The node was blocked: nothing from before that comes back with the lifting of the block.

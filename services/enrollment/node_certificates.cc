@@ -116,9 +116,7 @@ absl::StatusOr<Admission> NodeCertificates::Hear(Claim& claim) {
     SIGNET_RETURN_IF_ERROR(ReviewPod(claim));
     SIGNET_ASSIGN_OR_RETURN(judgment, JudgeOnSnapshot(claim));
   }
-  if (judgment.proven_key.empty() && !judgment.admission.ok()) {
-    return limits_.TakeUnproven(judgment.admission.status());
-  }
+  if (judgment.proven_key.empty()) return limits_.TakeUnproven(judgment.admission.status());
   SIGNET_RETURN_IF_ERROR(base::Proven(limits_.TakeProven(judgment.proven_key)));
   return std::move(judgment.admission);
 }
@@ -138,7 +136,8 @@ absl::StatusOr<Signed> NodeCertificates::Answer(const Claim& claim, const x509::
   if (admission.repeat) {
     auto repeated = issuer_.Repeat(admission.answer);
     if (repeated.ok()) return Signed{*std::move(repeated), true};
-    if (!absl::IsFailedPrecondition(repeated.status()) || !admission.newest) return repeated.status();
+    // By its reason, not its code: where the signer is broken, each try would leave one more record behind.
+    if (base::ReasonOf(repeated.status()) != base::kGateClosed || !admission.newest) return repeated.status();
     stale_serial = admission.answer.serial;
   }
 

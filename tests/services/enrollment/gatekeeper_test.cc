@@ -277,6 +277,25 @@ TEST_F(Gatekeeping, ATlsKeyThatAnotherNodeCarriesIsRefused) {
   EXPECT_EQ(Refused(other.Request(other.Next(first.tls_key), first.tls_key, &other_token, "n2")), base::kKeyRefused);
 }
 
+TEST_F(Gatekeeping, ANodesOwnTlsKeyMayServeItAgain) {
+  const evidence::Token token = world_.MakeToken("n1");
+  const NodeRequest first = node_.Ask(&token);
+  ASSERT_EQ(Refused(first), "");
+  EXPECT_EQ(Refused(node_.Request(node_.Next(first.tls_key), first.tls_key, nullptr, "n1")), "");
+}
+
+TEST_F(Gatekeeping, ATlsKeyThatAServiceCarriesIsRefused) {
+  const keys::PrivateKey services = SimulatedNode::NewKey();
+  store::CertificateRow row;
+  row.serial = "51";
+  row.profile = store::Profile::kService;
+  row.subject = "n1";
+  row.spki_sha256 = services.public_key().spki_sha256();
+  Must(world_.store->Write([&](store::Tables& tables) { return tables.certificates().Insert(row); }));
+  const evidence::Token token = world_.MakeToken("n1");
+  EXPECT_EQ(Refused(node_.Request(node_.Next(services), services, &token, "n1")), base::kKeyRefused);
+}
+
 TEST_F(Gatekeeping, TheIdentityKeyIsNoTlsKey) {
   const evidence::Token token = world_.MakeToken("n1");
   EXPECT_EQ(Refused(node_.Request(node_.Next(node_.identity()), node_.identity(), &token, "n1")), base::kKeyRefused);

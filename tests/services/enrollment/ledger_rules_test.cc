@@ -86,6 +86,49 @@ TEST_F(LedgerRules, ALiveKeyWithoutItsRowInTheLedgerIsNotAdmitted) {
   EXPECT_EQ(Refused(node_.Ask()), base::kIdentitySuperseded);
 }
 
+TEST_F(LedgerRules, ALiveKeyIsNotAdmittedWhereTheLedgerNamesAnother) {
+  Enrol();
+  store::NodeRow row = world_.Node("n1");
+  row.key_id = std::string(32, 'a');
+  Must(world_.store->Write([&](store::Tables& tables) { return tables.nodes().Put(row); }));
+  EXPECT_EQ(Refused(node_.Ask()), base::kIdentitySuperseded);
+  const evidence::Token token = world_.MakeToken("n1");
+  EXPECT_FALSE(Sign(SimulatedNode("n1", world_.clock).Ask(&token)).ok()) << "whose key is live cannot be told";
+}
+
+TEST_F(LedgerRules, AStoredTokenOrKeyThatMakesNoSenseAdmitsNobody) {
+  const auto change = [&](const evidence::Token& token, const std::function<void(store::TokenRow&)>& how) {
+    Must(world_.store->Write([&](store::Tables& tables) -> absl::Status {
+      auto row = tables.tokens().Find(token.id());
+      how(*row);
+      return tables.tokens().Update(*row);
+    }));
+  };
+  const evidence::Token token = world_.MakeToken("n1");
+  change(token, [](store::TokenRow& row) { row.kind = 99; });
+  EXPECT_EQ(Refused(node_.Ask(&token)), base::kInternal);
+  change(token, [](store::TokenRow& row) { row.spki_der = "garbage"; });
+  EXPECT_NE(Refused(node_.Ask(&token)), "");
+  EXPECT_TRUE(world_.Certificates("n1").empty());
+
+  store::IdentityRow odd;
+  odd.key_id = std::string(32, 'a');
+  odd.node = "n1";
+  odd.daemon = "slurmd";
+  odd.evidence = 99;
+  odd.admitted_at = world_.clock.Now();
+  store::NodeRow row;
+  row.name = "n1";
+  row.daemon = "slurmd";
+  row.key_id = odd.key_id;
+  const evidence::Token good = world_.MakeToken("n1");
+  Must(world_.store->Write([&](store::Tables& tables) -> absl::Status {
+    const absl::Status inserted = tables.nodes().InsertIdentity(odd);
+    return inserted.ok() ? tables.nodes().Put(row) : inserted;
+  }));
+  EXPECT_EQ(Refused(node_.Ask(&good)), base::kInternal) << "not weaker than what nobody knows";
+}
+
 TEST_F(LedgerRules, AKeyIdThatIsNotTheStoredKeysIsInvalidEvidence) {
   Enrol();
   SimulatedNode other("n1", world_.clock);

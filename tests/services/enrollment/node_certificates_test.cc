@@ -85,6 +85,7 @@ TEST_F(NodeCertificatesTest, ACrashAfterTheRecordIsHealedByTheSameRequestAfterTh
   const NodeRequest request = node_.Ask(&token);
   world_.custody->SignWrongly(true);
   EXPECT_FALSE(Sign(request).ok());
+  EXPECT_FALSE(Sign(request).ok()) << "the signature over the recorded bytes is wrong again";
   ASSERT_EQ(world_.Certificates("n1").size(), 1U);
   ASSERT_TRUE(world_.Certificates("n1")[0].der.empty());
   world_.Restart();
@@ -322,6 +323,18 @@ TEST_F(NodeCertificatesTest, AStoreThatDoesNotAnswerIsNobodysFailure) {
   world_.store->FailCommits(1);
   EXPECT_EQ(Refused(node_.Ask()), base::kStoreUnavailable);
   EXPECT_EQ(Refused(SimulatedNode("n2", world_.clock).Ask()), base::kIdentityUnknown);
+}
+
+TEST_F(NodeCertificatesTest, AnAuthorityNearItsEndSignsNothingAndUsesNoTokenUp) {
+  testing::World world("alpha", absl::Hours(24 * 30));
+  world.clock.Advance(absl::Hours(24 * 30) - absl::Minutes(30));
+  const evidence::Token token = world.MakeToken("n1");
+  SimulatedNode node("n1", world.clock);
+  const absl::Status refused = world.node_certificates->Sign(node.Ask(&token).csr_pem, world.origin).status();
+  EXPECT_TRUE(absl::IsFailedPrecondition(refused));
+  EXPECT_TRUE(base::IsProven(refused));
+  EXPECT_TRUE(world.Certificates("n1").empty());
+  EXPECT_EQ(Must(world.Read([&](const store::Tables& tables) { return tables.tokens().Find(token.id()); })).uses, 0);
 }
 
 TEST_F(NodeCertificatesTest, ARefusalAfterTheJudgmentIsProvenToo) {

@@ -70,6 +70,25 @@ TEST_F(NodeLifeTest, BlockingAgainChangesNothingAndTheFirstReasonStays) {
   EXPECT_EQ(Must(FindBlock("n1")).reason, "stolen");
 }
 
+TEST_F(NodeLifeTest, BlockingABlockedNameEndsWhatStillLives) {
+  Enrol();
+  InsertBlock("n1");
+  const std::size_t audited = world_.AuditRows().size();
+  const NodeChange change = Must(world_.node_life->Block({"n1"}, "again", world_.origin));
+  EXPECT_EQ(change.nodes, 0);
+  EXPECT_EQ(change.identities_ended, 1);
+  EXPECT_EQ(world_.AuditRows().size(), audited + 1);
+  EXPECT_EQ(Refused(node_.Ask()), base::kIdentityEnded);
+}
+
+TEST_F(NodeLifeTest, ForgettingANameWithNothingButAnApprovalIsAChange) {
+  Approve(node_);
+  const std::size_t audited = world_.AuditRows().size();
+  EXPECT_EQ(Must(world_.node_life->Forget({"n1"}, world_.origin)).approvals_dropped, 1);
+  EXPECT_EQ(world_.AuditRows().size(), audited + 1);
+  EXPECT_EQ(Refused(node_.Ask()), base::kIdentityUnknown);
+}
+
 TEST_F(NodeLifeTest, ABlockOfManyNodesIsOneRecordOverAHostlistAndCountsEachNameOnce) {
   const std::size_t audited = world_.AuditRows().size();
   const NodeChange change = Must(world_.node_life->Block({"n3", "n1", "n2", "n1"}, "rack lost", world_.origin));
