@@ -2,17 +2,19 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sched.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sqlite3.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <thread>
@@ -181,17 +183,51 @@ void FillUntilFailureAndCure(const std::string& path, const std::function<void()
   EXPECT_EQ(IntegrityOf(path), "ok");
 }
 
-TEST(SqliteFaults, SurvivesAFullDiskAndGoesOnWhenThereIsSpace) {
-  TemporaryDirectory directory;
-  // A mount of our own, in a name space of our own: it goes with the process, whatever happens.
-  if (::unshare(CLONE_NEWNS) != 0 || ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
-      ::mount("tmpfs", directory.path().c_str(), "tmpfs", 0, "size=2m") != 0) {
-    GTEST_SKIP() << "mounting a small file system needs root";
+// A small file system that is mounted nowhere, and is the root directory while this lives. Nothing of it is seen
+// outside and it goes with the process, also in a plain chroot, whose root is no mount point that could be made
+// private.
+class SmallRoot {
+ public:
+  explicit SmallRoot(const char* size) {
+    const int context = ::fsopen("tmpfs", FSOPEN_CLOEXEC);
+    if (context < 0 || ::fsconfig(context, FSCONFIG_SET_STRING, "size", size, 0) != 0 ||
+        ::fsconfig(context, FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0) {
+      return;
+    }
+    mount_ = ::fsmount(context, FSMOUNT_CLOEXEC, 0);
+    ::close(context);
+    entered_ = mount_ >= 0 && ::fchdir(mount_) == 0 && ::chroot(".") == 0;
   }
+  ~SmallRoot() {
+    if (entered_) EXPECT_TRUE(::fchdir(before_) == 0 && ::chroot(".") == 0);
+    ::close(before_);
+    ::close(mount_);
+  }
+  SmallRoot(const SmallRoot&) = delete;
+  SmallRoot& operator=(const SmallRoot&) = delete;
+
+  bool entered() const { return entered_; }
+  bool GrowTo(const char* size) const {
+    const int context = ::fspick(mount_, "", FSPICK_CLOEXEC | FSPICK_EMPTY_PATH);
+    const bool grown = ::fsconfig(context, FSCONFIG_SET_STRING, "size", size, 0) == 0 &&
+                       ::fsconfig(context, FSCONFIG_CMD_RECONFIGURE, nullptr, nullptr, 0) == 0;
+    ::close(context);
+    return grown;
+  }
+
+ private:
+  const int before_ = ::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  int mount_ = -1;
+  bool entered_ = false;
+};
+
+TEST(SqliteFaults, SurvivesAFullDiskAndGoesOnWhenThereIsSpace) {
+  if (::geteuid() != 0) GTEST_SKIP() << "making a small file system takes root";
+  const SmallRoot disk("2m");
+  ASSERT_TRUE(disk.entered()) << std::strerror(errno);
+  ASSERT_EQ(::mkdir("/data", 0700), 0);
   FillUntilFailureAndCure(
-      directory.File("signet.db"), [] {},
-      [&] { ASSERT_EQ(::mount("tmpfs", directory.path().c_str(), "tmpfs", MS_REMOUNT, "size=64m"), 0); });
-  EXPECT_EQ(::umount(directory.path().c_str()), 0);
+      "/data/signet.db", [] {}, [&] { ASSERT_TRUE(disk.GrowTo("64m")); });
 }
 
 TEST(SqliteFaults, SurvivesWritesThatFail) {
