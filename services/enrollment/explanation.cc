@@ -18,7 +18,6 @@ namespace {
 
 constexpr absl::string_view kDaemons[] = {"slurmd", "sackd"};
 constexpr int kMostTokens = 10;
-constexpr std::size_t kMostRefusals = 8;
 constexpr std::size_t kWidestNumber = 6;
 
 absl::StatusOr<store::TokenPage> TokensOf(const store::Tables& tables, const std::string& node, absl::Time now,
@@ -131,7 +130,6 @@ absl::StatusOr<Explanation> Explain(const store::Tables& tables, absl::string_vi
   SIGNET_RETURN_IF_ERROR(AddUsedKey(tables, ground, explanation));
   SIGNET_ASSIGN_OR_RETURN(explanation.approvals, tables.approvals().List(node));
   SIGNET_ASSIGN_OR_RETURN(explanation.refusals, tables.refusals().List(node));
-  if (explanation.refusals.size() > kMostRefusals) explanation.refusals.resize(kMostRefusals);
   if (explanation.daemons.empty() && explanation.tokens.empty()) {
     SIGNET_ASSIGN_OR_RETURN(ground.near_names, NearNames(tables, ground.node, now));
   }

@@ -125,10 +125,9 @@ Finding UnknownName(const Explanation& explanation, const FindingGround& ground)
 
 void AddEnded(const DaemonView& view, const ExplainedDaemon& daemon, const FindingGround& ground,
               std::vector<Finding>& findings) {
-  const std::string cause =
-      absl::StrCat("the identity key of ", view.name(), " was ended by ",
-                   daemon.identity.ended_by == store::EndedBy::kBlock ? "a block" : "an administrator", " ",
-                   When(daemon.identity.superseded_at, ground.now));
+  // A forgotten node has no row: only a block ends a key and leaves it.
+  const std::string cause = absl::StrCat("the identity key of ", view.name(), " was ended by a block ",
+                                         When(daemon.identity.superseded_at, ground.now));
   if (const store::TokenRow* open = view.OpenTokenSince(daemon.identity.superseded_at); open != nullptr) {
     findings.push_back(
         {Severity::kWarning, base::kIdentityEnded,

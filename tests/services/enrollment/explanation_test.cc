@@ -370,5 +370,67 @@ TEST_F(ExplanationTest, ShowsTenTokensAtMostNewestFirst) {
   EXPECT_GT(explanation.tokens[0].created_at, explanation.tokens[9].created_at);
 }
 
+TEST_F(ExplanationTest, ANameOfDigitsAloneIsANameToo) {
+  world_.MakeToken("007");
+  EXPECT_EQ(Find("NODE_UNKNOWN", "7").next, "signetctl node explain 007");
+}
+
+TEST_F(ExplanationTest, ABootTokenWaitsLikeAnyOther) {
+  world_.MakeToken("n1", TokenKind::kBoot);
+  EXPECT_THAT(Find("NOTHING_ARRIVED").cause, HasSubstr("a boot token"));
+}
+
+TEST_F(ExplanationTest, ANodeThatWasBlockedAndForgottenSaysWhatEndedItsKey) {
+  EnrolWell();
+  Block("n1");
+  Must(world_.node_life->Forget({"n1"}, world_.origin));
+  Unblock("n1");
+  EXPECT_THAT(Find(base::kIdentityEnded).cause, HasSubstr("ended by a block"));
+}
+
+TEST_F(ExplanationTest, AnEnrolledNodesOldApprovalIsNoFinding) {
+  EnrolWell();
+  SimulatedNode other("n1", world_.clock);
+  Approve(other);
+  EXPECT_TRUE(Has("APPROVAL_WAITS"));
+  world_.clock.Advance(absl::Hours(25));
+  EXPECT_FALSE(Has("APPROVAL_EXPIRED"));
+  EXPECT_FALSE(Has("APPROVAL_WAITS"));
+}
+
+TEST_F(ExplanationTest, AnExpiredSackdNeedsARestartOnly) {
+  const evidence::Token token = world_.MakeToken("login1", TokenKind::kSingleUse, "sackd");
+  SimulatedNode login("login1", world_.clock, "sackd");
+  ASSERT_EQ(Refused(login.Ask(&token)), "");
+  world_.clock.Advance(absl::Hours(24 * 8));
+  EXPECT_EQ(Find("CERTIFICATE_EXPIRED", "login1").next, "on login1: systemctl restart sackd");
+}
+
+TEST_F(ExplanationTest, ARowWithoutACertificateIsNotAnExpiredOne) {
+  EnrolWell();
+  Change([](store::NodeRow& row) { row.serial.clear(); });
+  world_.clock.Advance(absl::Hours(24 * 8));
+  EXPECT_FALSE(Has("CERTIFICATE_EXPIRED"));
+}
+
+TEST_F(ExplanationTest, ABundleThatIsLoadedIsNoFinding) {
+  EnrolWell();
+  Change([](store::NodeRow& row) {
+    row.loaded_generation = 1;
+    row.loaded_sha256 = row.disk_sha256;
+  });
+  EXPECT_EQ(Explain().findings.front().code, "OK");
+}
+
+TEST_F(ExplanationTest, ASuccessAlsoEndsAProvenRefusalWithoutAKey) {
+  EnrolWell();
+  Refuse(base::kTokenExpired, true);
+  Refuse(base::kTokenExpired, false);
+  EXPECT_EQ(Find(base::kTokenExpired).severity, Severity::kError);
+  EXPECT_THAT(Explain().findings, SizeIs(2));
+  ASSERT_EQ(Refused(node_.Ask()), "");
+  EXPECT_FALSE(Has(base::kTokenExpired));
+}
+
 }  // namespace
 }  // namespace signet::enrollment

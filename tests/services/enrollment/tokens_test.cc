@@ -244,5 +244,37 @@ TEST_F(TokensTest, ABlockedNodeGetsNoTokenFromAnybody) {
   EXPECT_TRUE(CreateAs(warewulf_, {Boot("n2")}).ok());
 }
 
+TEST_F(TokensTest, AKeyOfAnotherDaemonOrKindIsAnotherToken) {
+  const NewToken token = New("n1");
+  Must(world_.tokens->Create({token}, false, world_.origin));
+  NewToken daemon = token;
+  daemon.daemon = "sackd";
+  NewToken kind = token;
+  kind.kind = TokenKind::kReusable;
+  for (const NewToken& other : {daemon, kind}) {
+    EXPECT_TRUE(absl::IsAlreadyExists(world_.tokens->Create({other}, false, world_.origin).status()));
+  }
+  EXPECT_EQ(Stored(), 1U);
+}
+
+TEST_F(TokensTest, OneTokenNamedTwiceInACallIsOne) {
+  const NewToken token = New("n1");
+  EXPECT_EQ(Must(world_.tokens->Create({token, token}, false, world_.origin)).size(), 2U);
+  EXPECT_EQ(Stored(), 1U);
+}
+
+TEST_F(TokensTest, AKindThatIsNoneIsRefused) {
+  const auto refused = world_.tokens->Create({New("n1", static_cast<TokenKind>(9))}, false, world_.origin);
+  EXPECT_THAT(std::string(refused.status().message()), HasSubstr("kind must be"));
+}
+
+TEST_F(TokensTest, RevokingByNodeAloneSkipsWhatIsOver) {
+  const evidence::Token token = world_.MakeToken("n1");
+  world_.clock.Advance(absl::Hours(24 * 8));
+  EXPECT_EQ(Must(world_.tokens->Revoke({token.id()}, {}, "", world_.origin)), 0);
+  world_.MakeToken("n1");
+  EXPECT_EQ(Must(world_.tokens->Revoke({}, {"n1"}, "", world_.origin)), 1);
+}
+
 }  // namespace
 }  // namespace signet::enrollment
