@@ -55,6 +55,20 @@ absl::Status SlurmNode::Enrol(const Slurmctld& controller) {
   return SendRequest(controller);
 }
 
+absl::Status SlurmNode::BootThrough(const Slurmctld& controller, const Outage& outage) {
+  absl::Status last;
+  for (int start = 0; start < outage.starts; ++start) {
+    last = MakeRequest();
+    if (last.ok()) {
+      while (!outage.slurmctld_answers()) std::this_thread::sleep_for(outage.resend);
+      last = SendRequest(controller);
+    }
+    if (last.ok()) return last;
+    std::this_thread::sleep_for(outage.restart);
+  }
+  return last;
+}
+
 absl::Status SlurmNode::EnrolWithRestarts(const Slurmctld& controller, int starts) {
   absl::Status last;
   for (int start = 0; start < starts; ++start) {

@@ -2,6 +2,8 @@
 #ifndef SIGNET_TESTS_CONTRACT_SLURM_DAEMONS_H_
 #define SIGNET_TESTS_CONTRACT_SLURM_DAEMONS_H_
 
+#include <chrono>
+#include <functional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -34,6 +36,14 @@ class Slurmctld {
   Scripts scripts_;
 };
 
+// What a node boots into. Slurm resends after 20 s and the shipped drop-in restarts after 5 s; tests scale both down.
+struct Outage {
+  std::function<bool()> slurmctld_answers = [] { return true; };
+  std::chrono::milliseconds resend{200};
+  std::chrono::milliseconds restart{50};
+  int starts = 100;  // without a start limit slurmd starts for ever; a test has to end
+};
+
 // One slurmd. A failing first enrolment is fatal to the process, so that systemd has to start it again; a failing
 // renewal keeps the old certificate.
 class SlurmNode {
@@ -44,6 +54,9 @@ class SlurmNode {
   absl::Status Enrol(const Slurmctld& controller);
   // Enrols as a unit with Restart=on-failure does: up to `starts` times.
   absl::Status EnrolWithRestarts(const Slurmctld& controller, int starts);
+  // Boots through an outage: while slurmctld does not answer, the same token and CSR are sent again; what a script
+  // refuses ends slurmd, and systemd starts it again.
+  absl::Status BootThrough(const Slurmctld& controller, const Outage& outage);
   // generate_csr → controller, over mTLS → get_node_cert_key.
   absl::Status Renew(const Slurmctld& controller);
   // What slurmd sends again and again while slurmctld is away: made once by MakeRequest, never afresh.
