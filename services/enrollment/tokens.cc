@@ -34,7 +34,6 @@ constexpr std::size_t kMostScopes = 16;
 class Faults {
  public:
   void Add(std::size_t index, const NewToken& token, const absl::Status& status) {
-    if (status.ok()) return;
     if (!absl::IsAlreadyExists(status)) only_existing_ = false;
     if (++count_ > kMostFaultsNamed) return;
     // A name that is none is not repeated: it may be a mebibyte, or anything.
@@ -66,7 +65,7 @@ bool IsLabelCharacter(char c) {
 absl::StatusOr<store::TokenRow> RowFor(const NewToken& token, absl::Time now, absl::string_view actor) {
   SIGNET_RETURN_IF_ERROR(names::CheckNodeName(token.node));
   if (!names::IsNodeDaemon(token.daemon)) return Malformed("daemon must be slurmd or sackd");
-  if (evidence::TokenKindName(token.kind).empty()) return Malformed("kind must be single-use, boot, reusable or lab");
+  SIGNET_RETURN_IF_ERROR(evidence::TokenKindFromName(evidence::TokenKindName(token.kind)).status());
   SIGNET_RETURN_IF_ERROR(CheckTokenLabel(token.label));
   const absl::Duration ttl = token.ttl == absl::ZeroDuration() ? DefaultTtl(token.kind) : token.ttl;
   if (ttl < absl::Seconds(1) || ttl > kMostTtl) {
@@ -87,8 +86,9 @@ absl::StatusOr<store::TokenRow> RowFor(const NewToken& token, absl::Time now, ab
   return row;
 }
 
+// Of two rows with one id, which is a part of their key's hash.
 bool SameToken(const store::TokenRow& a, const store::TokenRow& b) {
-  return a.id == b.id && a.node == b.node && a.daemon == b.daemon && a.kind == b.kind && a.spki_der == b.spki_der;
+  return a.node == b.node && a.daemon == b.daemon && a.kind == b.kind && a.spki_der == b.spki_der;
 }
 
 absl::Status Taken() {

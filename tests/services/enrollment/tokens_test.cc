@@ -265,7 +265,7 @@ TEST_F(TokensTest, OneTokenNamedTwiceInACallIsOne) {
 
 TEST_F(TokensTest, AKindThatIsNoneIsRefused) {
   const auto refused = world_.tokens->Create({New("n1", static_cast<TokenKind>(9))}, false, world_.origin);
-  EXPECT_THAT(std::string(refused.status().message()), HasSubstr("kind must be"));
+  EXPECT_THAT(std::string(refused.status().message()), HasSubstr("token kind"));
 }
 
 TEST_F(TokensTest, RevokingByNodeAloneSkipsWhatIsOver) {

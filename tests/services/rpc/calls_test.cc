@@ -272,6 +272,8 @@ TEST_F(CallsTest, CountsWhatLoadRefusedAndRecordsItOnceAMinute) {
   refuse(absl::StatusCode::kResourceExhausted, base::kTooManyRequests, 40);
   refuse(absl::StatusCode::kResourceExhausted, base::kOverloaded, 2);
   refuse(absl::StatusCode::kUnavailable, base::kKubernetesUnavailable, 3);
+  refuse(absl::StatusCode::kAborted, base::kStoreUnavailable, 1);
+  refuse(absl::StatusCode::kCancelled, base::kDeadlineTooShort, 1);
   EXPECT_THAT(Refusals(), testing::IsEmpty());
   EXPECT_THAT(Kept("n1"), testing::IsEmpty());
   calls_->Summarise();
