@@ -1,11 +1,10 @@
 #include "services/enrollment/explanation.h"
 
-#include <functional>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "tests/services/enrollment/enrollment_fixture.h"
+#include "tests/services/enrollment/explanation_fixture.h"
 
 namespace signet::enrollment {
 namespace {
@@ -16,62 +15,7 @@ using ::signet::testing::SimulatedNode;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using ::testing::Not;
 using ::testing::SizeIs;
-
-class ExplanationTest : public EnrollmentTest {
- protected:
-  Explanation Explain(const std::string& name = "n1") {
-    return Must(world_.Read(
-        [&](const store::Tables& tables) { return enrollment::Explain(tables, name, world_.clock.Now()); }));
-  }
-  // The finding with that code; without one, the test fails and says which there are.
-  Finding Find(const std::string& code, const std::string& name = "n1") {
-    const Explanation explanation = Explain(name);
-    std::string codes;
-    for (const Finding& finding : explanation.findings) {
-      if (finding.code == code) return finding;
-      absl::StrAppend(&codes, finding.code, " ");
-    }
-    ADD_FAILURE() << code << " is not among: " << codes;
-    return {};
-  }
-  bool Has(const std::string& code) {
-    for (const Finding& finding : Explain().findings) {
-      if (finding.code == code) return true;
-    }
-    return false;
-  }
-  void Refuse(const std::string& reason, bool proven, const std::string& key_id = "", const std::string& next = "",
-              const std::string& node = "n1") {
-    store::RefusalRow row;
-    row.node = node;
-    row.at = world_.clock.Now();
-    row.action = "certificate.sign";
-    row.reason = reason;
-    row.message = "it says why";
-    row.next = next;
-    row.actor = "socket:controller";
-    row.request_id = "00ff00ff00ff00ff";
-    row.key_id = key_id;
-    row.proven = proven;
-    Must(world_.store->Write([&](store::Tables& tables) { return tables.refusals().Insert(row); }));
-    world_.clock.Advance(absl::Seconds(1));
-  }
-  void Change(const std::function<void(store::NodeRow&)>& change) {
-    store::NodeRow row = world_.Node("n1");
-    change(row);
-    Must(world_.store->Write([&](store::Tables& tables) { return tables.nodes().Put(row); }));
-  }
-  // An enrolled node whose bundle is as it should be.
-  void EnrolWell(TokenKind kind = TokenKind::kSingleUse) {
-    Enrol(kind);
-    Change([](store::NodeRow& row) {
-      row.disk_generation = 1;
-      row.disk_sha256 = std::string(32, 'b');
-    });
-  }
-};
 
 TEST_F(ExplanationTest, AHealthyNodeIsOneFindingThatSaysUntilWhen) {
   EnrolWell();
@@ -276,79 +220,6 @@ TEST_F(ExplanationTest, AnApprovalWaitsOrIsOver) {
   EXPECT_THAT(Explain().approvals, IsEmpty());
 }
 
-TEST_F(ExplanationTest, AProvenRefusalIsAnErrorAndOneThatProvedNothingAWarning) {
-  EnrolWell();
-  Refuse(base::kSequenceRegressed, true, node_.key_id());
-  Refuse(base::kTokenUnknown, false, "0011");
-  const Finding proven = Find(base::kSequenceRegressed);
-  EXPECT_EQ(proven.severity, Severity::kError);
-  EXPECT_THAT(proven.cause, AllOf(HasSubstr("it says why"), HasSubstr("holder of n1's key")));
-  const Finding unproven = Find(base::kTokenUnknown);
-  EXPECT_EQ(unproven.severity, Severity::kWarning);
-  EXPECT_THAT(unproven.cause, AllOf(HasSubstr("anybody could have sent it"), HasSubstr("perhaps not n1")));
-  EXPECT_EQ(Explain().findings.front().code, base::kSequenceRegressed);
-}
-
-TEST_F(ExplanationTest, ALaterSuccessMakesRefusalsHistory) {
-  EnrolWell();
-  Refuse(base::kEvidenceExpired, true, node_.key_id());
-  Refuse(base::kTokenUnknown, false);
-  ASSERT_EQ(Refused(node_.Ask()), "");
-  Change([](store::NodeRow& row) {
-    row.disk_generation = 1;
-    row.disk_sha256 = std::string(32, 'b');
-  });
-  const Explanation explanation = Explain();
-  EXPECT_EQ(explanation.findings.front().code, "OK");
-  EXPECT_THAT(explanation.refusals, SizeIs(2));
-}
-
-TEST_F(ExplanationTest, ASecondHostIsNotForgottenBecauseTheFirstRenews) {
-  EnrolWell();
-  Refuse(base::kIdentitySuperseded, true, "00112233445566778899aabbccddeeff", "signetctl node explain n1");
-  ASSERT_EQ(Refused(node_.Ask()), "");
-  const Finding second = Find(base::kIdentitySuperseded);
-  EXPECT_EQ(second.severity, Severity::kWarning);
-  EXPECT_THAT(second.next, AllOf(HasSubstr("signet-slurm state show"), HasSubstr("00112233445566778899aabbccddeeff")));
-  world_.clock.Advance(absl::Hours(49));
-  EXPECT_FALSE(Has(base::kIdentitySuperseded));
-}
-
-TEST_F(ExplanationTest, EveryRefusalLeadsToACommandAndNeverBackHere) {
-  struct Row {
-    std::string reason;
-    std::string own_next;
-    std::string next;
-  };
-  const std::vector<Row> rows = {
-      {base::kEvidenceMissing, "", "CertmgrParameters"},
-      {base::kEvidenceFromFuture, "", "chronyc tracking"},
-      {base::kEvidenceExpired, "restart", "chronyc tracking"},
-      {base::kWrongCluster, "set cluster in signet-slurm.yaml on the node", "set cluster"},
-      {base::kTokenUsed, "signetctl token create n1", "signetctl token create n1"},
-      {base::kSequenceRegressed, "signetctl node explain n1", "signet-slurm state show"},
-      {base::kTooManyNewKeys, "signetctl node show n1", "signet-slurm state show"},
-      {base::kNodeBlocked, "signetctl node explain n1", "signetctl node unblock"},
-      {base::kKeyRefused, "", "journalctl -u signetd | grep 00ff00ff00ff00ff"},
-  };
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    const std::string node = absl::StrCat("x", i);
-    Refuse(rows[i].reason, true, "", rows[i].own_next, node);
-    const Finding finding = Find(rows[i].reason, node);
-    EXPECT_THAT(finding.next, HasSubstr(rows[i].next)) << rows[i].reason;
-    EXPECT_THAT(finding.next, Not(HasSubstr("node explain"))) << rows[i].reason;
-    EXPECT_EQ(Find("NOT_ENROLLED", node).next, absl::StrCat("signetctl token create ", node));
-  }
-}
-
-TEST_F(ExplanationTest, OneReasonIsOneFindingWithItsCount) {
-  for (int i = 0; i < 3; ++i) Refuse(base::kTokenExpired, true);
-  const Explanation explanation = Explain();
-  ASSERT_THAT(explanation.refusals, SizeIs(3));
-  EXPECT_GT(explanation.refusals[0].at, explanation.refusals[2].at);
-  EXPECT_THAT(Find(base::kTokenExpired).cause, HasSubstr("3 times"));
-}
-
 TEST_F(ExplanationTest, TheTwoDaemonsOfAHostAreToldApart) {
   EnrolWell();
   world_.MakeToken("n1", TokenKind::kSingleUse, "sackd");
@@ -420,16 +291,6 @@ TEST_F(ExplanationTest, ABundleThatIsLoadedIsNoFinding) {
     row.loaded_sha256 = row.disk_sha256;
   });
   EXPECT_EQ(Explain().findings.front().code, "OK");
-}
-
-TEST_F(ExplanationTest, ASuccessAlsoEndsAProvenRefusalWithoutAKey) {
-  EnrolWell();
-  Refuse(base::kTokenExpired, true);
-  Refuse(base::kTokenExpired, false);
-  EXPECT_EQ(Find(base::kTokenExpired).severity, Severity::kError);
-  EXPECT_THAT(Explain().findings, SizeIs(2));
-  ASSERT_EQ(Refused(node_.Ask()), "");
-  EXPECT_FALSE(Has(base::kTokenExpired));
 }
 
 }  // namespace
