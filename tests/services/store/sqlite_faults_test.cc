@@ -199,7 +199,9 @@ class SmallRoot {
     entered_ = mount_ >= 0 && ::fchdir(mount_) == 0 && ::chroot(".") == 0;
   }
   ~SmallRoot() {
-    if (entered_) EXPECT_TRUE(::fchdir(before_) == 0 && ::chroot(".") == 0);
+    if (entered_) {
+      EXPECT_TRUE(::fchdir(before_) == 0 && ::chroot(".") == 0);
+    }
     ::close(before_);
     ::close(mount_);
   }
