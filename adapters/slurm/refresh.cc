@@ -81,8 +81,12 @@ absl::StatusOr<std::string> Describe(const std::string& ca_cert_file, bundle::Wr
 
 // The daemon's token brings the pin; an observer's host may hold either.
 const FoundToken* AnyToken(const Config& config, const Host& host, absl::string_view node, TokenSearch* search) {
-  std::vector<std::string> nodes = KnownNodes(config.state_dir, host.uid);
-  if (!node.empty()) nodes = {std::string(node)};
+  std::vector<std::string> nodes;
+  if (node.empty()) {
+    nodes = KnownNodes(config.state_dir, host.uid);
+  } else {
+    nodes.emplace_back(node);
+  }
   nodes.push_back(host.name);
   for (const std::string& name : nodes) {
     for (const char* daemon : {"slurmd", "sackd"}) {
