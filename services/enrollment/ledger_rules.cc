@@ -91,9 +91,10 @@ absl::StatusOr<Verdict> JudgeKnown(const store::Tables& tables, const evidence::
     return Regressed(statement, statement.seq == node->seq ? "the request has the same sequence number but another key"
                                                            : "the request has a lower sequence number");
   }
-  proven_key = absl::StrCat(identity.key_id, "/", statement.seq);
   admission.repeat = true;
   admission.newest = statement.seq == node->seq;
+  // All older requests share one limit: whoever captured many of them has no more tries for it.
+  proven_key = admission.newest ? absl::StrCat(identity.key_id, "/", statement.seq) : identity.key_id + "/old";
   admission.answer = *std::move(answer);
   return verdict;
 }
