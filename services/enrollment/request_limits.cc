@@ -16,22 +16,32 @@ absl::Status TooMany(absl::string_view what, absl::Duration wait) {
                        absl::StrCat("try again in ", absl::FormatDuration(absl::Ceil(wait, absl::Seconds(1)))));
 }
 
+absl::Status TooManyUnproven(int64_t per_minute, absl::Duration wait) {
+  return TooMany(absl::StrCat("over ", per_minute,
+                              " requests in a minute that prove nothing (limits.unproven_failures_per_minute)"),
+                 wait);
+}
+
 }  // namespace
 
 RequestLimits::RequestLimits(const RequestRates& rates, const base::Clock& clock)
     : clock_(clock),
       rates_(rates),
       prune_at_(kFirstPrune),
-      unproven_{static_cast<double>(rates.unproven_failures_per_second), clock.Now()} {}
+      unproven_{static_cast<double>(rates.unproven_failures_per_minute), clock.Now()} {}
 
-absl::Duration RequestLimits::Take(Bucket& bucket, double burst, double per_second, absl::Time now) {
+absl::Duration RequestLimits::Wait(Bucket& bucket, double per_minute, absl::Time now) {
   // The step of a clock that was set back fills nothing; from there it fills as ever.
   const double seconds = std::max(0.0, absl::ToDoubleSeconds(now - bucket.filled_at));
-  bucket.left = std::min(burst, bucket.left + seconds * per_second);
+  bucket.left = std::min(per_minute, bucket.left + seconds * per_minute / 60);
   bucket.filled_at = now;
-  if (bucket.left < 1) return absl::Seconds((1 - bucket.left) / per_second);
-  bucket.left -= 1;
-  return absl::ZeroDuration();
+  return bucket.left < 1 ? absl::Minutes((1 - bucket.left) / per_minute) : absl::ZeroDuration();
+}
+
+absl::Duration RequestLimits::Take(Bucket& bucket, double per_minute, absl::Time now) {
+  const absl::Duration wait = Wait(bucket, per_minute, now);
+  if (wait == absl::ZeroDuration()) bucket.left -= 1;
+  return wait;
 }
 
 absl::Status RequestLimits::TakeProven(absl::string_view key_id) {
@@ -40,7 +50,7 @@ absl::Status RequestLimits::TakeProven(absl::string_view key_id) {
   const double burst = static_cast<double>(rates_.requests_per_key_per_minute);
   if (keys_.size() >= prune_at_) Prune(now);
   Bucket& bucket = keys_.try_emplace(std::string(key_id), Bucket{burst, now}).first->second;
-  const absl::Duration wait = Take(bucket, burst, burst / 60, now);
+  const absl::Duration wait = Take(bucket, burst, now);
   if (wait == absl::ZeroDuration()) return absl::OkStatus();
   return TooMany(absl::StrCat("this key has asked over ", rates_.requests_per_key_per_minute,
                               " times in a minute (limits.requests_per_key_per_minute)"),
@@ -50,12 +60,15 @@ absl::Status RequestLimits::TakeProven(absl::string_view key_id) {
 absl::Status RequestLimits::TakeUnproven(absl::Status refusal) {
   const absl::Time now = clock_.Now();
   const base::MutexLock lock(mutex_);
-  const double rate = static_cast<double>(rates_.unproven_failures_per_second);
-  const absl::Duration wait = Take(unproven_, rate, rate, now);
-  if (wait == absl::ZeroDuration()) return refusal;
-  return TooMany(absl::StrCat("over ", rates_.unproven_failures_per_second,
-                              " requests a second that prove nothing (limits.unproven_failures_per_second)"),
-                 wait);
+  const absl::Duration wait = Take(unproven_, static_cast<double>(rates_.unproven_failures_per_minute), now);
+  return wait == absl::ZeroDuration() ? refusal : TooManyUnproven(rates_.unproven_failures_per_minute, wait);
+}
+
+absl::Status RequestLimits::RoomForUnproven() {
+  const absl::Time now = clock_.Now();
+  const base::MutexLock lock(mutex_);
+  const absl::Duration wait = Wait(unproven_, static_cast<double>(rates_.unproven_failures_per_minute), now);
+  return wait == absl::ZeroDuration() ? absl::OkStatus() : TooManyUnproven(rates_.unproven_failures_per_minute, wait);
 }
 
 void RequestLimits::SetRates(const RequestRates& rates) {

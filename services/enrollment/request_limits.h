@@ -20,8 +20,8 @@ struct RequestRates {
   // Of one verified key (an identity key, or a token that admits a new one), in a minute and at once. Slurm's own life
   // needs two calls for an enrolment and one for a renewal, repeated every 10 s while something is wrong.
   int64_t requests_per_key_per_minute = 60;
-  // Failed requests in a second, in all, of callers that proved to be nobody.
-  int64_t unproven_failures_per_second = 20;
+  // Failed requests in a minute and at once, in all, of callers that proved to be nobody. Each is one audit record.
+  int64_t unproven_failures_per_minute = 60;
 };
 
 // Verification comes first, so that a limit is only ever spent by its owner: whoever floods in another's name fails to
@@ -36,6 +36,9 @@ class RequestLimits {
   // `refusal` of a request that proved nothing; beyond the rate RESOURCE_EXHAUSTED / TOO_MANY_REQUESTS in its place,
   // which is counted and not recorded one by one.
   absl::Status TakeUnproven(absl::Status refusal);
+  // Takes nothing: OK while TakeUnproven would let a refusal through, else what it would answer. Asked before work
+  // whose failure is spent only afterwards.
+  absl::Status RoomForUnproven();
   // Takes over new rates; what was spent stays spent.
   void SetRates(const RequestRates& rates);
   // How many keys are in memory.
@@ -46,8 +49,10 @@ class RequestLimits {
     double left = 0;
     absl::Time filled_at;
   };
+  // How long until there is one to take; `per_minute` is what fits in, too.
+  static absl::Duration Wait(Bucket& bucket, double per_minute, absl::Time now);
   // Takes one and gives zero; when none is left takes nothing and gives how long until there is.
-  static absl::Duration Take(Bucket& bucket, double burst, double per_second, absl::Time now);
+  static absl::Duration Take(Bucket& bucket, double per_minute, absl::Time now);
   // Forgets full buckets when there are too many; they are as good as new. What stays is at most twice the keys of one
   // minute.
   void Prune(absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

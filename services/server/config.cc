@@ -206,7 +206,7 @@ void ReadRoot(yaml::Section root, Config* config) {
   limits.Int("max_concurrent_calls", &config->limits.max_concurrent_calls, 1, 4096);
   limits.Int("message_bytes", &config->limits.message_bytes, 1 << 18, 1 << 24);
   limits.Int("requests_per_key_per_minute", &config->request_rates.requests_per_key_per_minute, 1, 6000);
-  limits.Int("unproven_failures_per_second", &config->request_rates.unproven_failures_per_second, 1, 10000);
+  limits.Int("unproven_failures_per_minute", &config->request_rates.unproven_failures_per_minute, 1, 10000);
 
   ReadKubernetes(root.Child("kubernetes"), &config->kubernetes);
 }

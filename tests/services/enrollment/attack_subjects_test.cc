@@ -323,7 +323,7 @@ TEST_F(Lying, AKeyAlreadyEnrolledForAnotherNode) {
 
 TEST_F(Lying, GuessesUnderAnothersNameLeaveItsLimitAlone) {
   Enrol();
-  world_.request_rates = {.requests_per_key_per_minute = 2, .unproven_failures_per_second = 3};
+  world_.request_rates = {.requests_per_key_per_minute = 2, .unproven_failures_per_minute = 3};
   world_.Restart();
   int shed = 0;
   for (int i = 0; i < 50; ++i) {

@@ -53,8 +53,20 @@ TEST_F(RequestLimitsTest, OneKeysFloodNeverTouchesAnothersRequests) {
 TEST_F(RequestLimitsTest, WhoeverProvesNothingNeverTouchesWhoProves) {
   EXPECT_EQ(Refusals(100'000), 20);
   EXPECT_EQ(Through("a", 60), 60);
-  clock_.Advance(absl::Seconds(1));
+  clock_.Advance(absl::Seconds(3));
+  EXPECT_EQ(Refusals(100), 1) << "what fits in at once is no rate";
+  clock_.Advance(absl::Hours(5));
   EXPECT_EQ(Refusals(100), 20);
+}
+
+TEST_F(RequestLimitsTest, AskingForRoomTakesNothingAndSaysWhenThereIsNone) {
+  for (int i = 0; i < 100; ++i) EXPECT_TRUE(limits_.RoomForUnproven().ok());
+  EXPECT_EQ(Refusals(100), 20);
+  EXPECT_EQ(base::ReasonOf(limits_.RoomForUnproven()), base::kTooManyRequests);
+  EXPECT_EQ(base::NextOf(limits_.RoomForUnproven()), "try again in 3s");
+  clock_.Advance(absl::Seconds(3));
+  EXPECT_TRUE(limits_.RoomForUnproven().ok());
+  EXPECT_EQ(Refusals(100), 1);
 }
 
 TEST_F(RequestLimitsTest, TheRefusalNamesTheLimitAndTheWait) {
@@ -68,8 +80,8 @@ TEST_F(RequestLimitsTest, TheRefusalNamesTheLimitAndTheWait) {
   for (int i = 0; i < 2; ++i) EXPECT_EQ(slow.TakeUnproven(Unknown()), Unknown());
   const absl::Status unproven = slow.TakeUnproven(Unknown());
   EXPECT_EQ(base::ReasonOf(unproven), base::kTooManyRequests);
-  EXPECT_THAT(std::string(unproven.message()), HasSubstr("unproven_failures_per_second"));
-  EXPECT_EQ(base::NextOf(unproven), "try again in 1s");
+  EXPECT_THAT(std::string(unproven.message()), HasSubstr("unproven_failures_per_minute"));
+  EXPECT_EQ(base::NextOf(unproven), "try again in 30s");
 }
 
 TEST_F(RequestLimitsTest, AClockThatIsSetBackNeitherFillsNorStops) {
@@ -110,9 +122,9 @@ TEST_F(RequestLimitsTest, NewRatesHoldAtOnceAndWhatWasSpentStaysSpent) {
   EXPECT_EQ(Refusals(100), 5);
   limits_.SetRates({600, 50});
   EXPECT_EQ(Through("a", 100), 0);
-  clock_.Advance(absl::Seconds(1));
-  EXPECT_EQ(Through("a", 100), 10);
-  EXPECT_EQ(Refusals(100), 50);
+  clock_.Advance(absl::Seconds(6));
+  EXPECT_EQ(Through("a", 100), 60);
+  EXPECT_EQ(Refusals(100), 5);
 }
 
 }  // namespace

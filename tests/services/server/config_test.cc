@@ -64,7 +64,7 @@ TEST(Config, TheShippedExampleIsRightAndShowsTheDefaults) {
   EXPECT_EQ(full->limits.message_bytes, shipped->limits.message_bytes);
   EXPECT_EQ(full->log_level, shipped->log_level);
   EXPECT_EQ(full->request_rates.requests_per_key_per_minute, shipped->request_rates.requests_per_key_per_minute);
-  EXPECT_EQ(full->request_rates.unproven_failures_per_second, shipped->request_rates.unproven_failures_per_second);
+  EXPECT_EQ(full->request_rates.unproven_failures_per_minute, shipped->request_rates.unproven_failures_per_minute);
   EXPECT_FALSE(shipped->kubernetes.on);
   EXPECT_TRUE(full->kubernetes.on);
   EXPECT_EQ(full->kubernetes.api, shipped->kubernetes.api);
@@ -124,8 +124,8 @@ INSTANTIATE_TEST_SUITE_P(
         FaultCase{"cluster: a\nlimits: {message_bytes: 1}\n", "limits.message_bytes: 1 is out of range"},
         FaultCase{"cluster: a\nlimits: {requests_per_key_per_minute: 0}\n",
                   "limits.requests_per_key_per_minute: 0 is out of range; allowed: a whole number from 1 to 6000"},
-        FaultCase{"cluster: a\nlimits: {unproven_failures_per_second: 10001}\n",
-                  "limits.unproven_failures_per_second: 10001 is out of range"},
+        FaultCase{"cluster: a\nlimits: {unproven_failures_per_minute: 10001}\n",
+                  "limits.unproven_failures_per_minute: 10001 is out of range"},
         FaultCase{"cluster: a\nkubernetes:\n", "kubernetes.service_accounts: missing: no pod could enrol"},
         FaultCase{"cluster: a\nkubernetes: {service_accounts: {}}\n", "kubernetes.service_accounts: missing"},
         FaultCase{"cluster: a\nkubernetes: {service_accounts: [slurm/w]}\n",
@@ -200,7 +200,7 @@ TEST(KeysThatNeedARestart, KnowsEveryKeyOfKubernetesButTheAllowList) {
 
 TEST(KeysThatNeedARestart, LimitsOfRequestsAreTakenOverWhileRunning) {
   const Config running = *ParseConfig("a", "cluster: alpha\n");
-  const std::string limits = "limits: {requests_per_key_per_minute: 9, unproven_failures_per_second: 9}\n";
+  const std::string limits = "limits: {requests_per_key_per_minute: 9, unproven_failures_per_minute: 9}\n";
   EXPECT_THAT(KeysThatNeedARestart(running, *ParseConfig("a", "cluster: alpha\n" + limits)), ElementsAre());
 }
 
