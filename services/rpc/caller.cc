@@ -9,6 +9,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "grpc/grpc_security_constants.h"
+#include "services/base/reason.h"
 
 namespace signet::rpc {
 namespace {
@@ -27,6 +28,13 @@ constexpr std::array<NamedRole, 6> kRoles = {{{"controller", v1::ROLE_CONTROLLER
 constexpr absl::string_view kBearer = "Bearer ";
 
 Caller Public(absl::string_view fault) { return {v1::ROLE_PUBLIC, "tls:public", "", std::string(fault)}; }
+
+// One answer, whatever was wrong: who asks about one service account after another learns nothing.
+Caller RefusedToken(absl::string_view detail) {
+  Caller caller = Public("its bearer token is no controller's");
+  caller.detail = std::string(detail);
+  return caller;
+}
 
 }  // namespace
 
@@ -60,7 +68,7 @@ Caller CallerOfCertificate(absl::string_view certificate_pem, absl::string_view 
 }
 
 Caller Callers::Identify(Listener listener, const grpc::AuthContext* auth,
-                         const std::vector<std::string>& authorization) const {
+                         const std::vector<std::string>& authorization, absl::string_view peer) const {
   switch (listener) {
     case Listener::kAdminSocket:
       return {v1::ROLE_ADMIN, "socket:admin", "", ""};
@@ -71,7 +79,7 @@ Caller Callers::Identify(Listener listener, const grpc::AuthContext* auth,
   }
   Caller caller = auth == nullptr ? Public("") : OfCertificates(*auth);
   if (caller.role != v1::ROLE_PUBLIC || authorization.empty()) return caller;
-  return OfToken(authorization);
+  return OfToken(authorization, peer);
 }
 
 Caller Callers::OfCertificates(const grpc::AuthContext& auth) const {
@@ -82,22 +90,24 @@ Caller Callers::OfCertificates(const grpc::AuthContext& auth) const {
                              authorities_.Anchors(store::Purpose::kControl), clock_.Now());
 }
 
-Caller Callers::OfToken(const std::vector<std::string>& authorization) const {
+Caller Callers::OfToken(const std::vector<std::string>& authorization, absl::string_view peer) const {
   if (authorization.size() != 1) return Public("it shows more than one authorization");
   absl::string_view token = authorization[0];
   // RFC 9110 section 11.1: the scheme's name has no case.
   if (!absl::StartsWithIgnoreCase(token, kBearer)) return Public("its authorization is no bearer token");
   token.remove_prefix(kBearer.size());
   if (pods_ == nullptr) return Public("it shows a bearer token, and signetd.yaml has no section kubernetes");
-  const auto pod = pods_->Identify(token);
+  const auto pod = pods_->Identify(token, peer);
   if (absl::IsUnavailable(pod.status())) {
-    Caller caller = Public(pod.status().message());
-    caller.undecided = pod.status();
+    Caller caller = Public("");
+    caller.undecided = base::Refusal(absl::StatusCode::kUnavailable, base::kKubernetesUnavailable,
+                                     "the bearer token could not be judged now", "try again in a second");
+    caller.detail = std::string(pod.status().message());
     return caller;
   }
-  if (!pod.ok()) return Public(absl::StrCat("its bearer token is refused: ", pod.status().message()));
+  if (!pod.ok()) return RefusedToken(pod.status().message());
   if (pod->grants != kControllerGrant) {
-    return Public(absl::StrCat("service account ", pod->service_account, " is no controller"));
+    return RefusedToken(absl::StrCat("service account ", pod->service_account, " is no controller"));
   }
   return {v1::ROLE_CONTROLLER, absl::StrCat("kubernetes:", pod->service_account, "/", pod->name), pod->name, ""};
 }

@@ -28,11 +28,14 @@ struct Caller {
   std::string actor;
   // What stands behind the role in the control certificate; empty on a socket and for ROLE_PUBLIC.
   std::string name;
-  // Why a certificate or token that was shown counts for nothing; empty when it counts, or none was shown.
+  // Why a certificate or token that was shown counts for nothing; empty when it counts, or none was shown. The caller
+  // reads it: it says nothing of signetd's own.
   std::string fault;
   // Not OK when what was shown could not be judged now: the answer, worth a retry, to a call that takes more than
   // ROLE_PUBLIC.
   absl::Status undecided = absl::OkStatus();
+  // What stands behind `fault` or `undecided` and is for signetd's log alone, such as what the allow-list says.
+  std::string detail = {};
 };
 
 // The role of a URI SAN's second part; ROLE_UNSPECIFIED for any other word. "public" is no role that a certificate can
@@ -56,13 +59,14 @@ class Callers {
 
   // `auth` may be null on a socket. The TLS handshake checked a certificate once; connections and resumed sessions
   // outlive certificates and authorities, so it is judged again at every call. `authorization`: the values of that
-  // metadata key. A certificate that counts wins; a bearer token is looked at only on the network listener.
-  Caller Identify(Listener listener, const grpc::AuthContext* auth,
-                  const std::vector<std::string>& authorization = {}) const;
+  // metadata key. A certificate that counts wins; a bearer token is looked at only on the network listener. `peer`: the
+  // address of who sends it, as PodCallers takes it.
+  Caller Identify(Listener listener, const grpc::AuthContext* auth, const std::vector<std::string>& authorization = {},
+                  absl::string_view peer = "") const;
 
  private:
   Caller OfCertificates(const grpc::AuthContext& auth) const;
-  Caller OfToken(const std::vector<std::string>& authorization) const;
+  Caller OfToken(const std::vector<std::string>& authorization, absl::string_view peer) const;
 
   std::string cluster_;
   const authority::Authorities& authorities_;

@@ -11,6 +11,7 @@
 #include "grpcpp/impl/server_builder_option.h"
 #include "grpcpp/server_builder.h"
 #include "services/base/reason.h"
+#include "services/rpc/pod_callers.h"
 
 namespace signet::rpc {
 namespace {
@@ -46,7 +47,12 @@ void BoundConnections(Listener listener, grpc::ServerBuilder* builder) {
 
 }  // namespace
 
-int ThreadQuota(const Limits& limits) { return static_cast<int>(limits.max_concurrent_calls) + 64; }
+int ThreadQuota(const Limits& limits) {
+  // Callers that wait to be identified are not among max_concurrent_calls yet.
+  constexpr int kSpare = 128;
+  static_assert(kMostPodReviews + kMostPodWaits < kSpare);
+  return static_cast<int>(limits.max_concurrent_calls) + kSpare;
+}
 
 absl::StatusOr<std::unique_ptr<EdgeServer>> EdgeServer::Start(const std::string& address, Listener listener,
                                                               std::shared_ptr<grpc::ServerCredentials> credentials,

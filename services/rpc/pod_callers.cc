@@ -17,9 +17,10 @@ absl::Status TooManyQuestions() {
 
 }  // namespace
 
-PodCallers::Answer PodCallers::Identify(absl::string_view token) {
+PodCallers::Answer PodCallers::Identify(absl::string_view token, absl::string_view peer) {
   const std::string key = x509::Sha256(token);
   const auto question = std::make_shared<Question>();
+  uint64_t era = 0;
   {
     const base::MutexLock lock(mutex_);
     const auto known = remembered_.find(key);
@@ -29,23 +30,24 @@ PodCallers::Answer PodCallers::Identify(absl::string_view token) {
     if (counts && now < known->second.fresh_until && known->second.fresh_until - now <= kPodFresh) {
       return known->second.pod;
     }
-    const auto asked = asking_.find(key);
-    const bool ask = asked == asking_.end() && asking_.size() < kMostPodReviews;
-    // One call asks; the others take what is remembered, which was good a moment ago.
-    if (!ask && counts) return known->second.pod;
+    // An answer by rules that have changed since is nobody's but theirs who asked before.
+    era = era_;
+    const auto asked = asking_.find({key, era});
     if (asked != asking_.end()) {
+      // One call asks; the others take what is remembered, which was good a moment ago.
+      if (counts) return known->second.pod;
       // The map lets go of it when it is answered.
       const std::shared_ptr<Question> theirs = asked->second;
       return Wait(*theirs);
     }
-    if (!ask) return TooManyQuestions();
-    question->era = era_;
-    asking_.emplace(key, question);
+    // Strangers hold nobody back who is known: a controller's token that ended early is always found out.
+    if (!counts && (asking_.size() >= kMostPodReviews || !strangers_.TakeProven(peer).ok())) return TooManyQuestions();
+    asking_.emplace(TokenInEra{key, era}, question);
   }
   Answer answer = reviewer_.Review(token);
   const base::MutexLock lock(mutex_);
-  question->answer = Judge(key, question->era, std::move(answer));
-  asking_.erase(key);
+  question->answer = Judge(key, era, std::move(answer));
+  asking_.erase({key, era});
   answered_.NotifyAll();
   return *question->answer;
 }

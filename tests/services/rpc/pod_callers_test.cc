@@ -66,7 +66,11 @@ class Opinion final : public enrollment::PodReviewer {
 
 class PodCallersTest : public ::testing::Test {
  protected:
-  std::string ReasonOf(const std::string& token) { return base::ReasonOf(pods_.Identify(token).status()); }
+  absl::StatusOr<enrollment::ReviewedPod> Identify(const std::string& token,
+                                                   const std::string& peer = "ipv4:192.0.2.1") {
+    return pods_.Identify(token, peer);
+  }
+  std::string ReasonOf(const std::string& token) { return base::ReasonOf(Identify(token).status()); }
 
   base::FakeClock clock_{absl::FromUnixSeconds(1'800'000'000)};
   Opinion opinion_{clock_};
@@ -74,36 +78,36 @@ class PodCallersTest : public ::testing::Test {
 };
 
 TEST_F(PodCallersTest, AsksOnceAMinuteAboutAController) {
-  for (int i = 0; i < 5; ++i) EXPECT_EQ(pods_.Identify("t")->name, "ctld-0");
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(Identify("t")->name, "ctld-0");
   EXPECT_EQ(opinion_.asked, 1);
   clock_.Advance(kPodFresh);
-  EXPECT_TRUE(pods_.Identify("t").ok());
+  EXPECT_TRUE(Identify("t").ok());
   EXPECT_EQ(opinion_.asked, 2);
 }
 
 TEST_F(PodCallersTest, RemembersOneTokenAndNotAnother) {
-  EXPECT_EQ(pods_.Identify("t")->uid, "t");
-  EXPECT_EQ(pods_.Identify("u")->uid, "u");
+  EXPECT_EQ(Identify("t")->uid, "t");
+  EXPECT_EQ(Identify("u")->uid, "u");
   EXPECT_EQ(opinion_.asked, 2);
 }
 
 TEST_F(PodCallersTest, ARememberedControllerCountsUntilItsTokenEndsWhileTheApiIsAway) {
-  ASSERT_TRUE(pods_.Identify("t").ok());
+  ASSERT_TRUE(Identify("t").ok());
   opinion_.SayNothing();
   clock_.Advance(absl::Minutes(59));
-  EXPECT_TRUE(pods_.Identify("t").ok());
+  EXPECT_TRUE(Identify("t").ok());
   clock_.Advance(absl::Minutes(1));
   EXPECT_EQ(ReasonOf("t"), base::kKubernetesUnavailable);
 }
 
 TEST_F(PodCallersTest, AnApiThatIsAwayIsNotAskedForEveryCall) {
-  ASSERT_TRUE(pods_.Identify("t").ok());
+  ASSERT_TRUE(Identify("t").ok());
   opinion_.SayNothing();
   clock_.Advance(absl::Minutes(2));
-  for (int i = 0; i < 10; ++i) EXPECT_TRUE(pods_.Identify("t").ok());
+  for (int i = 0; i < 10; ++i) EXPECT_TRUE(Identify("t").ok());
   EXPECT_EQ(opinion_.asked, 2);
   clock_.Advance(kPodRetry);
-  EXPECT_TRUE(pods_.Identify("t").ok());
+  EXPECT_TRUE(Identify("t").ok());
   EXPECT_EQ(opinion_.asked, 3);
 }
 
@@ -111,11 +115,11 @@ TEST_F(PodCallersTest, WhoIsNotRememberedIsUndecidedWhileTheApiIsAway) {
   opinion_.SayNothing();
   EXPECT_EQ(ReasonOf("t"), base::kKubernetesUnavailable);
   opinion_.SayYes();
-  EXPECT_TRUE(pods_.Identify("t").ok());
+  EXPECT_TRUE(Identify("t").ok());
 }
 
 TEST_F(PodCallersTest, ARefusalForgets) {
-  ASSERT_TRUE(pods_.Identify("t").ok());
+  ASSERT_TRUE(Identify("t").ok());
   clock_.Advance(kPodFresh);
   opinion_.SayNo();
   EXPECT_EQ(ReasonOf("t"), base::kPodRefused);
@@ -127,18 +131,18 @@ TEST_F(PodCallersTest, ARefusalIsNotRemembered) {
   opinion_.SayNo();
   EXPECT_EQ(ReasonOf("t"), base::kPodRefused);
   opinion_.SayYes();
-  EXPECT_TRUE(pods_.Identify("t").ok());
+  EXPECT_TRUE(Identify("t").ok());
 }
 
 TEST_F(PodCallersTest, ANodesPodIsNotRemembered) {
   opinion_.Grant("slurmd");
-  ASSERT_TRUE(pods_.Identify("t").ok());
+  ASSERT_TRUE(Identify("t").ok());
   opinion_.SayNothing();
   EXPECT_EQ(ReasonOf("t"), base::kKubernetesUnavailable);
 }
 
 TEST_F(PodCallersTest, ForgettingAsksAboutEverybodyAgain) {
-  ASSERT_TRUE(pods_.Identify("t").ok());
+  ASSERT_TRUE(Identify("t").ok());
   pods_.Forget();
   opinion_.SayNothing();
   EXPECT_EQ(ReasonOf("t"), base::kKubernetesUnavailable);
@@ -146,7 +150,7 @@ TEST_F(PodCallersTest, ForgettingAsksAboutEverybodyAgain) {
 
 TEST_F(PodCallersTest, AnAnswerByRulesThatChangedMeanwhileIsNotRemembered) {
   opinion_.held = true;
-  std::thread caller([this] { EXPECT_TRUE(pods_.Identify("t").ok()); });
+  std::thread caller([this] { EXPECT_TRUE(Identify("t").ok()); });
   while (opinion_.asked == 0) std::this_thread::yield();
   pods_.Forget();
   opinion_.held = false;
@@ -155,10 +159,25 @@ TEST_F(PodCallersTest, AnAnswerByRulesThatChangedMeanwhileIsNotRemembered) {
   EXPECT_EQ(ReasonOf("t"), base::kKubernetesUnavailable);
 }
 
+TEST_F(PodCallersTest, WhoAsksAfterTheRulesChangedWaitsForNoAnswerByTheOldOnes) {
+  opinion_.held = true;
+  std::thread before([this] { EXPECT_TRUE(Identify("t").ok()); });
+  while (opinion_.asked == 0) std::this_thread::yield();
+  pods_.Forget();
+  std::thread after([this] { EXPECT_TRUE(Identify("t").ok()); });
+  while (opinion_.asked < 2) std::this_thread::yield();
+  opinion_.held = false;
+  before.join();
+  after.join();
+  // The one by the new rules is remembered.
+  EXPECT_TRUE(Identify("t").ok());
+  EXPECT_EQ(opinion_.asked, 2);
+}
+
 TEST_F(PodCallersTest, AClockThatWasSetBackMakesNothingFreshForLonger) {
-  ASSERT_TRUE(pods_.Identify("t").ok());
+  ASSERT_TRUE(Identify("t").ok());
   clock_.Advance(-absl::Hours(2));
-  EXPECT_TRUE(pods_.Identify("t").ok());
+  EXPECT_TRUE(Identify("t").ok());
   EXPECT_EQ(opinion_.asked, 2);
 }
 
@@ -168,7 +187,7 @@ TEST_F(PodCallersTest, CallsWithTheSameTokenShareOneQuestion) {
   std::vector<std::thread> callers;
   for (int i = 0; i < 20; ++i) {
     callers.emplace_back([&] {
-      if (pods_.Identify("t").ok()) ++known;
+      if (Identify("t").ok()) ++known;
     });
   }
   while (opinion_.asked == 0) std::this_thread::yield();
@@ -179,29 +198,49 @@ TEST_F(PodCallersTest, CallsWithTheSameTokenShareOneQuestion) {
 }
 
 TEST_F(PodCallersTest, StrangersCannotFillTheApi) {
-  ASSERT_TRUE(pods_.Identify("known").ok());
+  ASSERT_TRUE(Identify("known").ok());
   clock_.Advance(kPodFresh);
   opinion_.held = true;
   std::vector<std::thread> callers;
   for (std::size_t i = 0; i < kMostPodReviews; ++i) {
-    callers.emplace_back([this, i] { static_cast<void>(pods_.Identify("stranger" + std::to_string(i))); });
+    callers.emplace_back([this, i] { static_cast<void>(Identify("stranger" + std::to_string(i))); });
   }
   while (opinion_.asked < static_cast<int>(1 + kMostPodReviews)) std::this_thread::yield();
   EXPECT_EQ(ReasonOf("one more"), base::kKubernetesUnavailable);
-  // Who is known needs no question for it.
-  EXPECT_TRUE(pods_.Identify("known").ok());
+  // Who is known is asked about in time all the same: its token may have ended.
+  callers.emplace_back([this] { EXPECT_TRUE(Identify("known").ok()); });
+  while (opinion_.asked < static_cast<int>(2 + kMostPodReviews)) std::this_thread::yield();
   opinion_.held = false;
   for (std::thread& caller : callers) caller.join();
 }
 
+TEST_F(PodCallersTest, OnePeersStrangersAreAskedAboutSoOftenInAMinuteAndAnotherPeersStill) {
+  ASSERT_TRUE(Identify("known").ok());
+  opinion_.SayNo();
+  int refused = 0;
+  for (int i = 0; i < 500; ++i) refused += ReasonOf("guess" + std::to_string(i)) == base::kPodRefused ? 1 : 0;
+  EXPECT_EQ(refused, kMostPodReviewsPerMinute - 1);
+  EXPECT_EQ(opinion_.asked, kMostPodReviewsPerMinute);
+  EXPECT_EQ(ReasonOf("guess"), base::kKubernetesUnavailable);
+  opinion_.SayYes();
+  EXPECT_TRUE(Identify("another", "ipv4:192.0.2.2").ok());
+  // Who is known spends nothing.
+  clock_.Advance(kPodFresh - absl::Milliseconds(1));
+  for (int i = 0; i < 500; ++i) static_cast<void>(Identify("guess" + std::to_string(i)));
+  clock_.Advance(absl::Milliseconds(1));
+  const int asked = opinion_.asked;
+  EXPECT_TRUE(Identify("known").ok());
+  EXPECT_EQ(opinion_.asked, asked + 1);
+}
+
 TEST_F(PodCallersTest, WhatIsRememberedIsBounded) {
   for (std::size_t i = 0; i <= kMostPodsRemembered; ++i) {
-    ASSERT_TRUE(pods_.Identify("t" + std::to_string(i)).ok());
+    ASSERT_TRUE(Identify("t" + std::to_string(i), std::to_string(i)).ok());
     clock_.Advance(absl::Milliseconds(1));
   }
   opinion_.SayNothing();
   EXPECT_EQ(ReasonOf("t0"), base::kKubernetesUnavailable);
-  EXPECT_TRUE(pods_.Identify("t1").ok());
+  EXPECT_TRUE(Identify("t1").ok());
 }
 
 class BearerTest : public PodCallersTest {
@@ -236,8 +275,19 @@ TEST_F(BearerTest, ANodesPodIsNoController) {
     opinion_.Grant(grants);
     const Caller caller = Identify(Listener::kNetwork, {"Bearer t"});
     EXPECT_EQ(caller.role, v1::ROLE_PUBLIC) << grants;
-    EXPECT_THAT(caller.fault, HasSubstr("is no controller"));
+    EXPECT_THAT(caller.detail, HasSubstr("is no controller"));
   }
+}
+
+TEST_F(BearerTest, WhoeverIsRefusedReadsTheSameWhateverTheAllowListSays) {
+  opinion_.SayNo();
+  const Caller refused = Identify(Listener::kNetwork, {"Bearer t"});
+  opinion_.SayYes();
+  opinion_.Grant("slurmd");
+  const Caller listed = Identify(Listener::kNetwork, {"Bearer t"});
+  EXPECT_EQ(refused.fault, listed.fault);
+  EXPECT_NE(refused.detail, listed.detail);
+  EXPECT_THAT(listed.fault, Not(HasSubstr("slurm-ctld")));
 }
 
 TEST_F(BearerTest, ARefusedTokenGivesNoRoleAndIsNotQuoted) {
@@ -245,8 +295,8 @@ TEST_F(BearerTest, ARefusedTokenGivesNoRoleAndIsNotQuoted) {
   const Caller caller = Identify(Listener::kNetwork, {"Bearer very-secret"});
   EXPECT_EQ(caller.role, v1::ROLE_PUBLIC);
   EXPECT_EQ(caller.actor, "tls:public");
-  EXPECT_THAT(caller.fault, HasSubstr("no such pod"));
-  EXPECT_THAT(caller.fault, Not(HasSubstr("very-secret")));
+  EXPECT_THAT(caller.detail, HasSubstr("no such pod"));
+  EXPECT_THAT(caller.fault + caller.detail, Not(HasSubstr("very-secret")));
   EXPECT_TRUE(caller.undecided.ok());
 }
 
@@ -256,6 +306,8 @@ TEST_F(BearerTest, WithTheApiAwayTheCallerIsPublicAndTheAnswerARetry) {
   EXPECT_EQ(caller.role, v1::ROLE_PUBLIC);
   EXPECT_EQ(caller.undecided.code(), absl::StatusCode::kUnavailable);
   EXPECT_EQ(base::ReasonOf(caller.undecided), base::kKubernetesUnavailable);
+  EXPECT_THAT(caller.undecided.ToString(), Not(HasSubstr("the API is away")));
+  EXPECT_EQ(caller.detail, "the API is away");
 }
 
 TEST_F(BearerTest, AnythingElseThanOneBearerTokenCountsForNothing) {
