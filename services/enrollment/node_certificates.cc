@@ -43,6 +43,13 @@ audit::Event SignedEvent(const audit::Origin& origin, const Claim& claim, const 
   return event;
 }
 
+absl::Status CheckSize(absl::string_view field, absl::string_view value, std::size_t most) {
+  if (!value.empty() && value.size() <= most) return absl::OkStatus();
+  return base::Refusal(absl::StatusCode::kInvalidArgument, base::kMalformed,
+                       value.empty() ? absl::StrCat(field, " is empty")
+                                     : absl::StrCat(field, " has ", value.size(), " bytes; at most ", most));
+}
+
 // A CSR that asks for nothing but what it may, with the claim inside it.
 struct Asked {
   x509::CertificateRequest request;
@@ -51,6 +58,7 @@ struct Asked {
 
 absl::StatusOr<Asked> ReadRequest(const Gatekeeper& gatekeeper, const policy::Profile& profile,
                                   absl::string_view csr_pem) {
+  SIGNET_RETURN_IF_ERROR(CheckSize("csr_pem", csr_pem, kMaxNodeCsrBytes));
   SIGNET_ASSIGN_OR_RETURN(x509::CertificateRequest request, x509::CertificateRequest::FromPem(csr_pem));
   SIGNET_RETURN_IF_ERROR(policy::CheckRequest(profile, request, request.common_name()));
   if (!request.statement().has_value()) {
@@ -65,6 +73,8 @@ absl::StatusOr<Asked> ReadRequest(const Gatekeeper& gatekeeper, const policy::Pr
 
 absl::StatusOr<Claim> ReadScriptToken(const Gatekeeper& gatekeeper, absl::string_view node,
                                       absl::string_view script_token) {
+  SIGNET_RETURN_IF_ERROR(CheckSize("node", node, kMaxNodeNameBytes));
+  SIGNET_RETURN_IF_ERROR(CheckSize("token", script_token, kMaxScriptTokenBytes));
   SIGNET_ASSIGN_OR_RETURN(const std::string statement, evidence::DecodeScriptToken(script_token));
   return gatekeeper.Examine(statement, node, std::nullopt);
 }
@@ -97,6 +107,8 @@ absl::StatusOr<Judgment> NodeCertificates::JudgeOnSnapshot(const Claim& claim) c
 }
 
 absl::Status NodeCertificates::ReviewPod(Claim& claim) {
+  // Spent afterwards only, or the API's own outage would spend it.
+  SIGNET_RETURN_IF_ERROR(limits_.RoomForUnproven());
   const absl::Status reviewed = claim.ReviewPod(*pods_);
   // That the API is down says nothing about who asks.
   if (reviewed.ok() || absl::IsUnavailable(reviewed)) return reviewed;
@@ -169,12 +181,14 @@ absl::Status NodeCertificates::Validate(absl::string_view node, absl::string_vie
 }
 
 AuditSubject NodeCertificates::AboutRequest(absl::string_view csr_pem) {
+  if (csr_pem.size() > kMaxNodeCsrBytes) return {};
   const auto request = x509::CertificateRequest::FromPem(csr_pem);
   if (!request.ok()) return {};
   return {request->common_name(), KeyIdOf(evidence::SignedStatement::Parse(request->statement().value_or("")))};
 }
 
 AuditSubject NodeCertificates::AboutScriptToken(absl::string_view node, absl::string_view script_token) {
+  if (script_token.size() > kMaxScriptTokenBytes) return {std::string(node), ""};
   const auto statement = evidence::DecodeScriptToken(script_token);
   return {std::string(node), statement.ok() ? KeyIdOf(evidence::SignedStatement::Parse(*statement)) : std::string()};
 }

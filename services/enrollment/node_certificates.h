@@ -2,6 +2,7 @@
 #ifndef SIGNET_SERVICES_ENROLLMENT_NODE_CERTIFICATES_H_
 #define SIGNET_SERVICES_ENROLLMENT_NODE_CERTIFICATES_H_
 
+#include <cstddef>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -14,6 +15,11 @@
 #include "services/x509/public_key.h"
 
 namespace signet::enrollment {
+
+// What a node's request may measure, before anything in it is looked at.
+inline constexpr std::size_t kMaxNodeCsrBytes = 64 * 1024;
+inline constexpr std::size_t kMaxScriptTokenBytes = 64 * 1024;
+inline constexpr std::size_t kMaxNodeNameBytes = 253;
 
 struct Signed {
   issuance::Issued issued;
@@ -31,19 +37,22 @@ struct AuditSubject {
 //
 // Whoever asks proves itself first, and is then limited: what proves nothing shares one limit, which sheds nothing but
 // that; what proved to be a node spends the limit of its key, refusals and repeats included, before any work or write.
-// A Kubernetes token is looked at only when nothing else admits an unknown identity key.
+// A Kubernetes token is looked at only when nothing else admits an unknown identity key, and not while the shared limit
+// is spent: each question whose answer is no spends it.
 class NodeCertificates {
  public:
   // `pods` is null where Kubernetes is not configured.
   NodeCertificates(Gatekeeper& gatekeeper, issuance::Issuer& issuer, audit::AuditLog& audit, store::Store& store,
                    policy::Profile node_profile, RequestLimits& limits, PodReviewer* pods);
 
-  // Parse → examine → judge → prepare → one transaction {admit, record, audit} → sign → release. On refusal nothing is
-  // issued; the caller (rpc) audits it. base::IsProven tells whether the requester proved to be the node it names.
+  // Measure → parse → examine → judge → prepare → one transaction {admit, record, audit} → sign → release. On refusal
+  // nothing is issued; the caller (rpc) audits it. base::IsProven tells whether the requester proved to be the node it
+  // names.
   absl::StatusOr<Signed> Sign(absl::string_view csr_pem, const audit::Origin& origin);
   // validate_node: no side effects.
   absl::Status Validate(absl::string_view node, absl::string_view script_token);
 
+  // Of what is too large to be looked at: the second argument, if any, and no key.
   static AuditSubject AboutRequest(absl::string_view csr_pem);
   static AuditSubject AboutScriptToken(absl::string_view node, absl::string_view script_token);
 
