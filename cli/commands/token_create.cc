@@ -33,6 +33,7 @@ struct Options {
   bool reusable = false;
   bool boot = false;
   bool force = false;
+  bool each = false;
 
   evidence::TokenKind kind() const {
     if (reusable) return evidence::TokenKind::kReusable;
@@ -236,6 +237,50 @@ absl::Status PrintCreated(Session& session, const TokenDirectory& directory, con
   return session.Print(view);
 }
 
+// What the server would take. With --each, nodes that it refuses leave `drafts`, `refused` names them, and `refusal` is
+// what was said of the list; without it, or when nobody is left, that is the answer.
+struct Judged {
+  Registration registration;
+  std::vector<std::string> refused;
+  absl::Status refusal;
+};
+
+absl::StatusOr<Judged> Judge(Session& session, std::vector<Draft>& drafts, const Options& options) {
+  Judged judged;
+  absl::StatusOr<Registration> all = RegisterTokens(session, PublicHalves(drafts, options), /*dry_run=*/true);
+  if (all.ok()) {
+    judged.registration = *std::move(all);
+    return judged;
+  }
+  if (!options.each || ExitCodeOf(all.status()) != kExitRefused) return all.status();
+  judged.refusal = all.status();
+  std::vector<Draft> taken;
+  for (Draft& draft : drafts) {
+    std::vector<Draft> one;
+    one.push_back(std::move(draft));
+    absl::StatusOr<Registration> answer = RegisterTokens(session, PublicHalves(one, options), /*dry_run=*/true);
+    if (answer.ok()) {
+      judged.registration = *std::move(answer);
+      taken.push_back(std::move(one.front()));
+      continue;
+    }
+    if (ExitCodeOf(answer.status()) != kExitRefused) return answer.status();
+    session.Note(absl::StrCat("no token for ", one.front().token.node, ": ", Printable(answer.status().message())));
+    judged.refused.push_back(one.front().token.node);
+  }
+  if (taken.empty()) return judged.refusal;
+  drafts = std::move(taken);
+  return judged;
+}
+
+absl::Status SomeRefused(const Judged& judged, std::size_t asked) {
+  if (judged.refused.empty()) return absl::OkStatus();
+  return base::Refusal(judged.refusal.code(), base::ReasonOf(judged.refusal),
+                       absl::StrCat(judged.refused.size(), " of ", asked,
+                                    " nodes got no token: ", names::CompressHostlist(judged.refused)),
+                       base::NextOf(judged.refusal));
+}
+
 absl::Status CreateInDirectory(Session& session, const std::vector<std::string>& nodes, const Options& options) {
   SIGNET_ASSIGN_OR_RETURN(TokenDirectory directory, TokenDirectory::Open(options.out_dir));
   SIGNET_ASSIGN_OR_RETURN(Plan plan, MakePlan(session, directory, nodes, options));
@@ -244,11 +289,13 @@ absl::Status CreateInDirectory(Session& session, const std::vector<std::string>&
     session.Note(
         absl::StrCat("going on with an interrupted run; finished before: ", names::CompressHostlist(plan.kept)));
   }
-  const std::vector<v1::NewToken> halves = PublicHalves(plan.drafts, options);
   Registration registration;
-  if (!halves.empty()) {
-    SIGNET_ASSIGN_OR_RETURN(registration, RegisterTokens(session, halves, /*dry_run=*/true));
-    SIGNET_RETURN_IF_ERROR(WritePending(directory, registration, plan.drafts));
+  Judged judged;
+  const std::size_t asked = plan.drafts.size();
+  if (asked != 0) {
+    SIGNET_ASSIGN_OR_RETURN(judged, Judge(session, plan.drafts, options));
+    SIGNET_RETURN_IF_ERROR(WritePending(directory, judged.registration, plan.drafts));
+    const std::vector<v1::NewToken> halves = PublicHalves(plan.drafts, options);
     std::size_t done = 0;
     absl::StatusOr<Registration> registered = RegisterTokens(session, halves, /*dry_run=*/false, &done);
     if (!registered.ok()) {
@@ -259,7 +306,8 @@ absl::Status CreateInDirectory(Session& session, const std::vector<std::string>&
     registration = *std::move(registered);
   }
   SIGNET_RETURN_IF_ERROR(PublishAll(session, directory, registration, plan, options));
-  return PrintCreated(session, directory, registration);
+  SIGNET_RETURN_IF_ERROR(PrintCreated(session, directory, registration));
+  return SomeRefused(judged, asked);
 }
 
 absl::Status Create(Session& session, const Options& options) {
@@ -276,11 +324,10 @@ absl::Status Create(Session& session, const Options& options) {
   SIGNET_RETURN_IF_ERROR(MakeKeys(session, made, *nodes, options));
   std::vector<Draft> drafts;
   for (std::optional<Draft>& draft : made) drafts.push_back(*std::move(draft));
-  SIGNET_ASSIGN_OR_RETURN(const Registration judged,
-                          RegisterTokens(session, PublicHalves(drafts, options), /*dry_run=*/true));
+  SIGNET_ASSIGN_OR_RETURN(const Judged judged, Judge(session, drafts, options));
   session.Note(absl::StrCat("dry run: would create ", drafts.size(), " ", evidence::TokenKindName(options.kind()),
-                            " tokens for cluster ", judged.cluster, " in ", options.out_dir));
-  return absl::OkStatus();
+                            " tokens for cluster ", judged.registration.cluster, " in ", options.out_dir));
+  return SomeRefused(judged, nodes->size());
 }
 
 }  // namespace
@@ -298,6 +345,8 @@ Action DeclareTokenCreate(CLI::App& app) {
                  "one NODE.token a node; without it one node's token, a secret, goes to stdout");
   app.add_option("--label", options->label, "a delivery, a rack: token list and token revoke take it");
   app.add_flag("--force", options->force, "replace token files that exist");
+  app.add_flag("--each", options->each,
+               "with --out-dir: where the server refuses some nodes, make the others' tokens, then fail");
   return [options](Session& session) { return Create(session, *options); };
 }
 

@@ -20,6 +20,11 @@ grpc::Status FakeSignetd::CreateTokens(grpc::ServerContext*, const v1::CreateTok
                                        v1::CreateTokensResponse* response) {
   const base::MutexLock lock(mutex);
   if (!refusal.ok()) return refusal;
+  for (const v1::NewToken& fresh : request->tokens()) {
+    if (fresh.node() != blocked_for_tokens) continue;
+    return Refuse(grpc::StatusCode::PERMISSION_DENIED, "NODE_BLOCKED",
+                  absl::StrCat("node ", fresh.node(), " is blocked"), "signetctl node explain NODE");
+  }
   if (request->tokens_size() > 1000) return {grpc::StatusCode::INVALID_ARGUMENT, "more than 1000 tokens"};
   response->set_cluster(status.cluster());
   response->set_bundle_pin(pin());

@@ -29,8 +29,9 @@ class FakeSignetd final : public v1::CertAuthority::Service, public v1::NodeEnro
   base::Mutex mutex;
 
   // Set before the call that it is about.
-  grpc::Status refusal;         // every call ends with it when it is not OK
-  int lose_replies_after = -1;  // CreateTokens calls that register before replies get lost; -1: none is lost
+  grpc::Status refusal;            // every call ends with it when it is not OK
+  std::string blocked_for_tokens;  // CreateTokens calls that name this node are refused
+  int lose_replies_after = -1;     // CreateTokens calls that register before replies get lost; -1: none is lost
   bool answer_for_another_key = false;
   std::string answer_for_another_name;
   bool sign_by_stranger = false;

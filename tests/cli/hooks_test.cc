@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <sys/wait.h>
 
+#include <chrono>
 #include <cstdlib>
 
 #include "services/evidence/token.h"
@@ -78,6 +79,30 @@ TEST_F(Hooks, MintLeavesTheOldTokensWhenTheServerRefuses) {
   EXPECT_EQ(FilesIn("tokens"), 1);
 }
 
+TEST_F(Hooks, MintGivesTheOthersTheirTokensWhenOneNodeIsRefusedAndNamesIt) {
+  signetd_.blocked_for_tokens = "n2";
+  EXPECT_EQ(Hook("mint-boot-tokens 'n[1-3]' " + Path("tokens")), 1);
+  EXPECT_EQ(Read("out"), "n1\nn3\n");
+  EXPECT_THAT(Read("err"), HasSubstr("no token for n2: node n2 is blocked"));
+  EXPECT_THAT(Read("err"), HasSubstr("1 of 3 nodes got no token: n2"));
+  ExpectBootTokenOf("tokens/n1.token", "n1");
+  ExpectBootTokenOf("tokens/n3.token", "n3");
+  EXPECT_EQ(FilesIn("tokens"), 2);
+}
+
+TEST_F(Hooks, MintMakesItsDirectoryForItselfAloneAndSweepsTheKeysOfAKilledRun) {
+  ASSERT_EQ(Hook("mint-boot-tokens n1 " + Path("deep/tokens")), 0) << Read("err");
+  EXPECT_EQ(Mode("deep"), 0700u);
+  EXPECT_EQ(Mode("deep/tokens"), 0700u);
+  Write("deep/tokens/.mint.young/n7.token", "a run that goes on beside this one");
+  Write("deep/tokens/.mint.dead/.n8.token.pending", "a key");
+  std::filesystem::last_write_time(Path("deep/tokens/.mint.dead"),
+                                   std::filesystem::file_time_type::clock::now() - std::chrono::hours(3));
+  ASSERT_EQ(Hook("mint-boot-tokens n1 " + Path("deep/tokens")), 0) << Read("err");
+  EXPECT_FALSE(Exists("deep/tokens/.mint.dead"));
+  EXPECT_TRUE(Exists("deep/tokens/.mint.young"));
+}
+
 TEST_F(Hooks, EveryHookRefusesToRunWithoutItsConfigurationOrNodes) {
   for (const char* hook :
        {"mint-boot-tokens", "warewulf/signet-warewulf", "xcat/signet-prescript", "slurm/signet-resume"}) {
@@ -99,7 +124,17 @@ TEST_F(Hooks, WarewulfBuildsTheNodesOverlaysAfterTheirTokensAreThere) {
   Write("stubs/wwctl",
         "#!/bin/sh\necho \"wwctl $*\" >> " + Path("calls") + "\nls " + Path("tokens") + " >> " + Path("calls") + "\n");
   ASSERT_EQ(Hook("warewulf/signet-warewulf 'n[1-2]'"), 0) << Read("err");
-  EXPECT_EQ(Read("calls"), "wwctl overlay build n[1-2]\nn1.token\nn2.token\n");
+  const std::string tokens = "n1.token\nn2.token\n";
+  EXPECT_EQ(Read("calls"), "wwctl overlay build n1\n" + tokens + "wwctl overlay build n2\n" + tokens);
+}
+
+TEST_F(Hooks, WarewulfBuildsTheOthersWhenOneNodeIsRefusedAndAnotherIsUnknownToIt) {
+  Configure("SIGNET_TOKEN_DIR=" + Path("tokens") + "\n");
+  signetd_.blocked_for_tokens = "n1";
+  Write("stubs/wwctl", "#!/bin/sh\necho \"wwctl $*\" >> " + Path("calls") + "\n[ \"$3\" != n2 ]\n");
+  EXPECT_EQ(Hook("warewulf/signet-warewulf 'n[1-3]'"), 1);
+  EXPECT_EQ(Read("calls"), "wwctl overlay build n2\nwwctl overlay build n3\n");
+  EXPECT_THAT(Read("err"), HasSubstr("n2: its overlay was not built"));
 }
 
 TEST_F(Hooks, WarewulfInstallsItsOverlayWithATemplateForRootAlone) {
@@ -109,6 +144,7 @@ TEST_F(Hooks, WarewulfInstallsItsOverlayWithATemplateForRootAlone) {
   std::ifstream file(SIGNET_SOURCE_DIR "/packaging/hooks/warewulf/overlay/etc/signet/token.ww");
   const std::string text{std::istreambuf_iterator<char>(file), {}};
   EXPECT_THAT(text, HasSubstr("/etc/signet/boot-tokens/%s.token"));
+  EXPECT_THAT(text, HasSubstr("if not $token }}{{ abort }}"));
 }
 
 TEST_F(Hooks, WarewulfBuildsNothingWithoutTokens) {
@@ -129,6 +165,16 @@ TEST_F(Hooks, XcatSendsEveryNodeItsOwnTokenAndNoOther) {
   EXPECT_THAT(Read("synclist"), HasSubstr("n3.token -> (n3)"));
 }
 
+TEST_F(Hooks, XcatGoesOnWithTheOthersUnderNodesetAndFailsByHand) {
+  Configure("SIGNET_TOKEN_DIR=" + Path("tokens") + "\nSIGNET_SYNCLIST=" + Path("synclist") + "\n");
+  signetd_.blocked_for_tokens = "n1";
+  EXPECT_EQ(Hook("xcat/signet-prescript", "NODES=n1,n2 ACTION=netboot"), 0);
+  EXPECT_THAT(Read("err"), HasSubstr("1 of 2 nodes got no token: n1"));
+  EXPECT_EQ(Read("synclist"), Path("tokens/n2.token") + " -> (n2) /etc/signet/token\n");
+  EXPECT_EQ(Hook("xcat/signet-prescript n1,n2"), 1);
+  EXPECT_NE(Hook("xcat/signet-prescript", "NODES=n1 ACTION=netboot"), 0);
+}
+
 TEST_F(Hooks, XcatsPostscriptGuardsTheTokenAndStartsSlurmd) {
   EXPECT_EQ(Hook("xcat/signet-postscript", "SIGNET_TOKEN=" + Path("token")), 1);
   EXPECT_FALSE(Exists("calls"));
@@ -146,6 +192,15 @@ TEST_F(Hooks, ResumeHandsTheNodesToTheSitesCommandOnceTheirTokensAreThere) {
   EXPECT_EQ(Hook("slurm/signet-resume 'c[1-2]'"), 7);
   EXPECT_EQ(Read("calls"), "c[1-2] c1.token c2.token \n");
   ExpectBootTokenOf("tokens/c1.token", "c1");
+}
+
+TEST_F(Hooks, ResumeStartsTheNodesThatGotTokensAndFailsForTheOthers) {
+  Stub("resume-site");
+  Configure("SIGNET_RESUME_COMMAND=" + Path("stubs/resume-site") + "\nSIGNET_TOKEN_DIR=" + Path("tokens") + "\n");
+  signetd_.blocked_for_tokens = "c2";
+  EXPECT_EQ(Hook("slurm/signet-resume 'c[1-3]'"), 1);
+  EXPECT_EQ(Read("calls"), "resume-site c1,c3\n");
+  EXPECT_THAT(Read("err"), HasSubstr("no token for c2"));
 }
 
 TEST_F(Hooks, ResumeStartsNoNodeThatCouldNotEnrol) {

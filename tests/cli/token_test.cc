@@ -144,6 +144,36 @@ TEST_F(TokenCommands, CreateWritesNothingWhenTheServerRefuses) {
   EXPECT_EQ(FilesIn("tokens"), 0);
 }
 
+TEST_F(TokenCommands, CreateEachMakesTheOthersTokensAndFailsForThoseRefused) {
+  signetd_.blocked_for_tokens = "n2";
+  const std::vector<std::string> create = {"token", "create", "n[1-3]", "--out-dir", Path("tokens")};
+  EXPECT_EQ(Run(create).code, 1);
+  EXPECT_EQ(FilesIn("tokens"), 0);
+  std::vector<std::string> each = create;
+  each.push_back("--each");
+  std::vector<std::string> dry = each;
+  dry.push_back("--dry-run");
+  const Result tried = Run(dry);
+  EXPECT_EQ(tried.code, 1);
+  EXPECT_THAT(tried.err, HasSubstr("would create 2 "));
+  EXPECT_THAT(signetd_.tokens, IsEmpty());
+  const Result result = Run(each);
+  EXPECT_EQ(result.code, 1);
+  EXPECT_THAT(result.err, HasSubstr("no token for n2: node n2 is blocked"));
+  EXPECT_THAT(result.err, HasSubstr("1 of 3 nodes got no token: n2"));
+  EXPECT_TRUE(Exists("tokens/n1.token"));
+  EXPECT_TRUE(Exists("tokens/n3.token"));
+  EXPECT_EQ(FilesIn("tokens"), 2);
+  EXPECT_EQ(signetd_.tokens.size(), 2u);
+}
+
+TEST_F(TokenCommands, CreateEachAsksNobodyAgainWhenTheServerIsAway) {
+  signetd_.Stop();
+  const Result result = Run({"token", "create", "n[1-3]", "--each", "--out-dir", Path("tokens")});
+  EXPECT_EQ(result.code, 3);
+  EXPECT_THAT(result.err, Not(HasSubstr("no token for")));
+}
+
 TEST_F(TokenCommands, ADryRunOfCreateChangesNothing) {
   const Result result = Run({"token", "create", "n[1-2]", "--out-dir", Path("tokens"), "--dry-run"});
   EXPECT_EQ(result.code, 0);
