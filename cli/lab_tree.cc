@@ -94,6 +94,13 @@ absl::Status FindServices(const std::string& directory, const std::string& above
   return absl::OkStatus();
 }
 
+// A next run may stand elsewhere.
+std::string Absolute(const std::string& path) {
+  std::error_code error;
+  const fs::path absolute = fs::absolute(path, error);
+  return error ? path : absolute.lexically_normal().string();
+}
+
 absl::StatusOr<std::vector<std::string>> NamesIn(const std::string& directory) {
   std::vector<std::string> names;
   std::error_code error;
@@ -117,14 +124,16 @@ absl::StatusOr<LabTree> ReadLabTree(const std::string& directory, const std::str
   tree.directory = absolute.string();
   const std::string above = absolute.parent_path().string();
   SIGNET_ASSIGN_OR_RETURN(const std::vector<std::string> names, NamesIn(tree.directory));
-  tree.ca_file = ca_file.empty() ? FindCa(tree.directory, above) : ca_file;
+  tree.ca_file = ca_file.empty() ? FindCa(tree.directory, above) : Absolute(ca_file);
   if (tree.ca_file.empty()) {
     return UsageError(absl::StrCat("no CA certificate (slurm_ca.pem, root_cert.pem, ca_cert.pem) in ", tree.directory),
                       "name it: --ca FILE, what ca_cert_file in slurm.conf says");
   }
   SIGNET_ASSIGN_OR_RETURN(tree.ca, ReadCertificates(tree.ca_file));
   tree.key_files = FindCaKeys(tree.directory, above);
-  tree.tokens = tokens.empty() ? FindTokens(tree.directory, names) : tokens;
+  tree.tokens = tokens.empty() ? FindTokens(tree.directory, names) : Absolute(tokens);
+  if (!ca_file.empty()) absl::StrAppend(&tree.options, " --ca ", tree.ca_file);
+  if (!tokens.empty()) absl::StrAppend(&tree.options, " --tokens ", tree.tokens);
   SIGNET_RETURN_IF_ERROR(FindServices(tree.directory, above, tree));
   for (const std::string& name : names) {
     if (absl::EndsWith(name, ".sh")) tree.scripts.push_back(absl::StrCat(tree.directory, "/", name));

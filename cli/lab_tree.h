@@ -19,6 +19,7 @@ struct LabService {
 
 struct LabTree {
   std::string directory;
+  std::string options;                 // " --ca FILE --tokens PATH", as far as they were named: to be typed again
   std::string ca_file;                 // what ca_cert_file names
   std::vector<x509::Certificate> ca;   // all that is in it
   std::vector<std::string> key_files;  // private keys of the CA, by their names alone: never opened

@@ -113,6 +113,66 @@ std::vector<std::string> LastSteps(const Migration& migration) {
   return steps;
 }
 
+std::string Again(const Migration& migration) {
+  return absl::StrCat("signetctl migrate lab ", migration.tree.directory, migration.tree.options);
+}
+
+// The documented scripts sign with the first certificate of the very file that is to hold both roots.
+void AddRootSteps(const Migration& migration, std::vector<std::string>& steps) {
+  const std::string& ca = migration.tree.ca_file;
+  const std::string old = (std::filesystem::path(ca).parent_path() / "old_ca.pem").string();
+  std::string script;
+  for (const std::string& path : migration.tree.scripts) {
+    if (absl::StrContains(std::filesystem::path(path).filename().string(), "sign")) script = path;
+  }
+  steps.push_back(absl::StrCat("cp -p ", ca, " ", old));
+  steps.push_back(absl::StrCat("# in ", script.empty() ? "the old sign_csr_script" : script, " set CA_CERT=", old,
+                               " (what openssl gets as -CA): it would sign with the first certificate of ", ca));
+  steps.push_back(absl::StrCat("signetctl bundle write --file ", ca));
+  steps.push_back(
+      absl::StrCat("# copy ", ca, " and signet-bundle beside it to the same place on every host, by rename"));
+}
+
+// Every daemon holds both roots before the first certificate under the new one is shown.
+void AddServiceSteps(const Migration& migration, std::vector<std::string>& steps) {
+  steps.push_back(
+      "# wait one certificate_renewal_period (or restart slurmd and sackd), and until no running job is older than the "
+      "new file on its nodes: steps read it at their start");
+  steps.push_back("squeue -t R -S S -o '%i %S'");
+  std::string daemons;
+  for (const LabService& service : migration.services_old) {
+    if (service.service != "slurmctld") absl::StrAppend(&daemons, " ", service.service);
+  }
+  if (!daemons.empty()) steps.push_back(absl::StrCat("systemctl restart", daemons, "   # they read both roots"));
+  steps.push_back("scontrol reconfigure   # slurmctld reads both roots");
+  for (const LabService& service : migration.services_old) {
+    steps.push_back(ServiceCommand(service));
+    steps.push_back(service.service == "slurmctld" ? "scontrol reconfigure"
+                                                   : absl::StrCat("systemctl restart ", service.service));
+  }
+}
+
+// The controller's scripts and then, at once, the nodes'.
+void AddNodeSteps(const Migration& migration, std::vector<std::string>& steps) {
+  if (!migration.nodes_known()) {
+    steps.push_back(absl::StrCat("signetctl migrate lab ", migration.tree.directory, migration.tree.options,
+                                 migration.tree.tokens.empty() ? " --tokens FILE" : "",
+                                 "   # nodes unknown: no token is found here, so nobody can say which are old"));
+  }
+  steps.push_back(
+      "# /etc/signet/signet-slurm.yaml, on the controller and on every node; slurmd_spool_dir is slurm.conf's "
+      "SlurmdSpoolDir:");
+  steps.push_back(absl::StrCat("#   cluster: ", migration.cluster));
+  steps.push_back(absl::StrCat("#   bundle_pin: ", migration.bundle_pin_hex));
+  steps.push_back(absl::StrCat("#   ca_cert_file: ", migration.tree.ca_file));
+  steps.push_back("#   slurmd_spool_dir: /var/spool/slurmd");
+  steps.push_back("signetctl slurm-conf print   # the script lines: the controller's first, then at once node by node");
+  steps.push_back(
+      "# from then on restart or reboot no node that is still old: it would not come back until it is moved");
+  if (!migration.nodes_known()) return;
+  steps.push_back(absl::StrCat(Again(migration), "   # any time: who is still old"));
+}
+
 std::string HostlistOrNone(const std::vector<std::string>& nodes) {
   return nodes.empty() ? "none" : absl::StrCat(nodes.size(), ": ", names::CompressHostlist(nodes));
 }
@@ -137,36 +197,16 @@ absl::StatusOr<Migration> Survey(Session& session, LabTree tree) {
 }
 
 std::vector<std::string> NextSteps(const Migration& migration, bool dry_run) {
-  std::vector<std::string> steps;
   if (migration.done()) return LastSteps(migration);
-  const std::string& directory = migration.tree.directory;
-  if (dry_run && (!migration.to_import.empty() || !migration.to_anchor.empty())) {
-    steps.push_back(absl::StrCat("signetctl migrate lab ", directory));
-  }
-  if (!migration.ca_file_has_signet) {
-    steps.push_back(absl::StrCat("signetctl bundle write --file ", migration.tree.ca_file));
-    steps.push_back(
-        absl::StrCat("# copy ", migration.tree.ca_file,
-                     " to the same place on every host, by rename; then wait one certificate_renewal_period, "
-                     "or restart slurmd, before what follows"));
-  }
-  for (const LabService& service : migration.services_old) {
-    steps.push_back(ServiceCommand(service));
-    steps.push_back(service.service == "slurmctld" ? "scontrol reconfigure"
-                                                   : absl::StrCat("systemctl restart ", service.service));
-  }
+  std::vector<std::string> steps;
+  if (dry_run && (!migration.to_import.empty() || !migration.to_anchor.empty())) steps.push_back(Again(migration));
+  if (!migration.ca_file_has_signet) AddRootSteps(migration, steps);
+  if (!migration.services_old.empty()) AddServiceSteps(migration, steps);
   if (!migration.ended.empty()) {
     steps.push_back(absl::StrCat("signetctl token create '", names::CompressHostlist(migration.ended),
                                  "' --out-dir /root/tokens   # their imported tokens have ended"));
   }
-  if (!migration.nodes_old.empty()) {
-    steps.push_back("signetctl slurm-conf print   # the five script lines; on the controller first, then node by node");
-    steps.push_back(
-        absl::StrCat("# on each old node: install signet-slurm, and in /etc/signet/signet-slurm.yaml set "
-                     "cluster: ",
-                     migration.cluster, " and bundle_pin: ", migration.bundle_pin_hex));
-    steps.push_back(absl::StrCat("signetctl migrate lab ", directory, "   # any time: who is still old"));
-  }
+  if (!migration.nodes_old.empty() || !migration.nodes_known()) AddNodeSteps(migration, steps);
   return steps;
 }
 
@@ -185,7 +225,7 @@ std::string PlanText(const Migration& migration, const std::vector<std::string>&
   if (!migration.ended.empty()) fields.Add("ended", HostlistOrNone(migration.ended));
   fields.Add("cannot be imported", absl::StrCat(migration.faults.size()));
   fields.Add("nodes on Signet", HostlistOrNone(migration.nodes_on_signet));
-  fields.Add("nodes still old", HostlistOrNone(migration.nodes_old));
+  fields.Add("nodes still old", migration.nodes_known() ? HostlistOrNone(migration.nodes_old) : "nodes unknown");
   Table services({"SERVICE", "CERTIFICATE", "BY", "ENDS", "ISSUER"});
   const auto add = [&](const LabService& service, const char* by) {
     services.Add({service.service, service.path, by, RelativeTime(service.certificate.not_after(), now),
@@ -221,6 +261,7 @@ google::protobuf::Struct PlanDocument(const Migration& migration, const std::vec
   list("tokens_ended", migration.ended);
   list("nodes_on_signet", migration.nodes_on_signet);
   list("nodes_old", migration.nodes_old);
+  fields["nodes_known"].set_bool_value(migration.nodes_known());
   list("services_old", paths(migration.services_old));
   list("services_on_signet", paths(migration.services_new));
   list("not_yet_anchors", NamesOfCertificates(migration.to_anchor));

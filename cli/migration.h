@@ -32,8 +32,11 @@ struct Migration {
   std::vector<x509::Certificate> anchors;    // in the CA file, retired at signetd: imported before
   bool ca_file_has_signet = false;           // the CA file holds the root that signs now
 
+  // Without a single token nobody can say which nodes there are, and so not that none is old.
+  bool nodes_known() const { return !nodes_on_signet.empty() || !nodes_old.empty(); }
   bool done() const {
-    return faults.empty() && nodes_old.empty() && services_old.empty() && to_anchor.empty() && ca_file_has_signet;
+    return nodes_known() && faults.empty() && nodes_old.empty() && services_old.empty() && to_anchor.empty() &&
+           ca_file_has_signet;
   }
 };
 

@@ -1,6 +1,7 @@
 // migrate lab: from the documented scripts to Signet, node by node.
 #include <gmock/gmock.h>
 
+#include "absl/strings/escaping.h"
 #include "google/protobuf/struct.pb.h"
 #include "google/protobuf/util/json_util.h"
 #include "services/evidence/token.h"
@@ -74,9 +75,14 @@ TEST_F(MigrateLab, ARunImportsTokensAndTheOldRootAndNamesWhatToTypeInOrder) {
   EXPECT_THAT(result.out, HasSubstr("imported:            2\n"));
   std::size_t at = 0;
   for (const std::string& step : std::vector<std::string>{
-           "next: signetctl bundle write --file " + Path("certmgr/slurm_ca.pem"),
+           "next: cp -p " + Path("certmgr/slurm_ca.pem") + " " + Path("certmgr/old_ca.pem"),
+           "# in " + Path("certmgr/slurmctld_sign_csr.sh") + " set CA_CERT=" + Path("certmgr/old_ca.pem"),
+           "next: signetctl bundle write --file " + Path("certmgr/slurm_ca.pem"), std::string("next: squeue -t R "),
+           std::string("next: systemctl restart slurmdbd"), std::string("next: scontrol reconfigure"),
            "next: signetctl service issue slurmctld --layout lab --dir " + Path("certmgr"),
            std::string("next: scontrol reconfigure"), std::string("next: signetctl service issue slurmdbd"),
+           "#   cluster: alpha\n#   bundle_pin: " + absl::BytesToHexString(signetd_.pin()) +
+               "\n#   ca_cert_file: " + Path("certmgr/slurm_ca.pem") + "\n#   slurmd_spool_dir: ",
            std::string("next: signetctl slurm-conf print"), "next: signetctl migrate lab " + Path("certmgr")}) {
     const std::size_t found = result.out.find(step, at);
     ASSERT_NE(found, std::string::npos) << step << "\n" << result.out;
@@ -170,6 +176,41 @@ TEST_F(MigrateLab, AnImportedTokenThatEndedIsNamedWithTheCure) {
   const Result result = Migrate();
   EXPECT_THAT(result.out, HasSubstr("ended:               1: n2\n"));
   EXPECT_THAT(result.out, HasSubstr("next: signetctl token create 'n2' --out-dir"));
+}
+
+TEST_F(MigrateLab, TheOldCaIsSetAsideOnlyWhileTheFileIsStillTheOldOne) {
+  ASSERT_EQ(Migrate().code, 0);
+  ASSERT_EQ(Run({"bundle", "write", "--file", Path("certmgr/slurm_ca.pem")}).code, 0);
+  const Result result = Migrate();
+  EXPECT_THAT(result.out, Not(HasSubstr("cp -p")));  // it would replace the copy by the new file
+  EXPECT_THAT(result.out, HasSubstr("next: squeue"));
+}
+
+TEST_F(MigrateLab, WithoutATokenNobodySaysThatNothingIsOld) {
+  ASSERT_EQ(Migrate().code, 0);
+  ASSERT_EQ(Run({"bundle", "write", "--file", Path("certmgr/slurm_ca.pem")}).code, 0);
+  IssueServices();
+  std::filesystem::remove(Path("certmgr/node_token_list"));
+  const Result result = Migrate();
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("nodes still old:     nodes unknown\n"));
+  EXPECT_THAT(result.out, HasSubstr(" --tokens FILE   # nodes unknown"));
+  EXPECT_THAT(result.out, Not(HasSubstr("nothing is old")));
+  EXPECT_THAT(result.out, Not(HasSubstr("shred")));
+  Write("certmgr/node_token_list", "");
+  const Result empty = Migrate();
+  EXPECT_NE(empty.code, 0);
+  EXPECT_THAT(empty.out, Not(HasSubstr("shred")));
+}
+
+TEST_F(MigrateLab, TheNextCommandNamesTheFilesThatThisOneWasToldOf) {
+  std::filesystem::rename(Path("certmgr/slurm_ca.pem"), Path("elsewhere.pem"));
+  std::filesystem::rename(Path("certmgr/node_token_list"), Path("list"));
+  const Result result = Migrate({"--ca", Path("elsewhere.pem"), "--tokens", Path("list")});
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("next: signetctl migrate lab " + Path("certmgr") + " --ca " +
+                                    Path("elsewhere.pem") + " --tokens " + Path("list") + "   #"));
+  EXPECT_THAT(result.out, HasSubstr("next: cp -p " + Path("elsewhere.pem") + " " + Path("old_ca.pem")));
 }
 
 TEST_F(MigrateLab, JsonSaysWhatIsOld) {
