@@ -317,21 +317,6 @@ TEST_F(NodeCertificatesTest, RepeatsAndRefusalsOfAProvenKeySpendLimitsToo) {
   EXPECT_EQ(Refused(Altered([](evidence::Statement& s) { s.seq -= 5000; })), base::kTooManyRequests);
 }
 
-TEST_F(NodeCertificatesTest, OldRequestsShareOneLimitHoweverManyWereCaptured) {
-  Enrol();
-  std::vector<NodeRequest> captured;
-  for (int i = 0; i < 4; ++i) {
-    captured.push_back(node_.Ask());
-    ASSERT_EQ(Refused(captured.back()), "");
-  }
-  Limit({.requests_per_key_per_minute = 2, .unproven_failures_per_minute = 100});
-  EXPECT_EQ(Refused(captured[0]), "");
-  EXPECT_EQ(Refused(captured[1]), "");
-  EXPECT_EQ(Refused(captured[2]), base::kTooManyRequests);
-  EXPECT_EQ(Refused(captured[3]), "") << "the newest is the node's own";
-  EXPECT_EQ(Refused(node_.Ask()), "");
-}
-
 TEST_F(NodeCertificatesTest, AStoreThatDoesNotAnswerIsNobodysFailure) {
   Enrol();
   Limit({.requests_per_key_per_minute = 10, .unproven_failures_per_minute = 1});
