@@ -89,6 +89,9 @@ Arrival ArrivalOf(Listener listener, const grpc::ServerContext& context) {
   for (auto entry = first; entry != last; ++entry) {
     arrival.authorization.emplace_back(entry->second.data(), entry->second.size());
   }
+  // "ipv4:192.0.2.1:35000"; another connection is no other peer.
+  const std::string peer = context.peer();
+  arrival.peer = peer.substr(0, peer.rfind(':'));
   return arrival;
 }
 
@@ -114,7 +117,11 @@ grpc::Status Calls::Run(const Arrival& arrival, const Method& method, absl::Func
                         absl::FunctionRef<absl::Status(const audit::Origin&)> handler) {
   const auto began = std::chrono::steady_clock::now();
   const std::string request_id = absl::BytesToHexString(parts_.random.Bytes(8));
-  const Caller caller = parts_.callers.Identify(arrival.listener, arrival.auth.get(), arrival.authorization);
+  // Where anybody may call, a token changes nothing: then Kubernetes is not asked about it.
+  const bool for_anybody = parts_.access.Allows(method.name, v1::ROLE_PUBLIC);
+  const Caller caller =
+      parts_.callers.Identify(arrival.listener, arrival.auth.get(),
+                              for_anybody ? std::vector<std::string>() : arrival.authorization, arrival.peer);
   const audit::Origin origin{caller.actor, request_id, RoleName(caller.role), caller.name};
   absl::Status status = Judge(arrival, method, caller);
   std::string what;
@@ -133,29 +140,30 @@ grpc::Status Calls::Run(const Arrival& arrival, const Method& method, absl::Func
       if (!status.ok()) {
         const Subject asked = subject();
         what = Printable(asked.text);
-        if (method.audited && WasDecided(status)) {
-          audit::Event event = audit::RefusedEvent(origin, method.action, what, status);
-          // An event without a reason would read as done.
-          event.reason = ReasonFor(status);
-          Record(event, KeptRefusal(asked, event, status, parts_.clock.Now()));
-        }
+        if (method.audited && WasDecided(status)) logged = RecordRefusal(caller, origin, method, asked, status);
       }
     }
   }
-  if (!status.ok() && !WasDecided(status)) CountShed(ReasonFor(status));
+  const bool anybody = caller.role == v1::ROLE_PUBLIC;
+  if (!status.ok() && (!WasDecided(status) || (anybody && !absl::IsPermissionDenied(status)))) {
+    CountShed(ReasonFor(status));
+  }
   const absl::Duration took = absl::FromChrono(std::chrono::steady_clock::now() - began);
   const std::string reason = ReasonFor(status);
   parts_.metrics.CountRpc(ShortName(method), CodeName(status), took);
   if (status.ok()) {
-    parts_.logger.Info("rpc", {{"method", std::string(ShortName(method))},
-                               {"actor", caller.actor},
-                               {"request_id", request_id},
-                               {"took_ms", absl::StrCat(absl::ToInt64Milliseconds(took))}});
+    parts_.logger.Write(anybody ? telemetry::Level::kDebug : telemetry::Level::kInfo, "rpc",
+                        {{"method", std::string(ShortName(method))},
+                         {"actor", caller.actor},
+                         {"request_id", request_id},
+                         {"took_ms", absl::StrCat(absl::ToInt64Milliseconds(took))}});
     return grpc::Status::OK;
   }
   parts_.metrics.CountRefusal(reason);
-  if (!logged) return ReplyStatus(status, request_id);
-  parts_.logger.Write(IsServerFault(status) ? telemetry::Level::kError : telemetry::Level::kWarning, "rpc.refused",
+  parts_.logger.Write(anybody || !logged      ? telemetry::Level::kDebug
+                      : IsServerFault(status) ? telemetry::Level::kError
+                                              : telemetry::Level::kWarning,
+                      "rpc.refused",
                       {{"method", std::string(ShortName(method))},
                        {"actor", caller.actor},
                        {"request_id", request_id},
@@ -163,8 +171,24 @@ grpc::Status Calls::Run(const Arrival& arrival, const Method& method, absl::Func
                        {"reason", reason},
                        {"subject", what},
                        {"message", std::string(status.message())},
+                       {"detail", caller.detail},
                        {"took_ms", absl::StrCat(absl::ToInt64Milliseconds(took))}});
   return ReplyStatus(status, request_id);
+}
+
+bool Calls::RecordRefusal(const Caller& caller, const audit::Origin& origin, const Method& method, const Subject& asked,
+                          const absl::Status& status) {
+  // Whoever proved to be a node has spent that node's limit, and an administrator is trusted with the disk.
+  const bool bounded = method.limited || caller.role == v1::ROLE_ADMIN || base::IsProven(status);
+  if (!bounded && !denials_.Take()) {
+    CountShed(ReasonFor(status));
+    return false;
+  }
+  audit::Event event = audit::RefusedEvent(origin, method.action, Printable(asked.text), status);
+  // An event without a reason would read as done.
+  event.reason = ReasonFor(status);
+  Record(event, KeptRefusal(asked, event, status, parts_.clock.Now()));
+  return true;
 }
 
 bool Calls::RecordDenial(const Caller& caller, const audit::Origin& origin, const Method& method,

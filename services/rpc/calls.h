@@ -39,6 +39,7 @@ struct Method {
   absl::string_view name;    // "signet.v1.CertAuthority.SignCertificate"
   absl::string_view action;  // "certificate.sign": AuditRecord.action
   bool audited = true;       // a refusal by its handler is written into the audit log; false for reads
+  bool limited = false;      // its engine bounds the refusals that prove nothing (enrollment::RequestLimits)
 };
 
 // What a call asks for, as far as it can be told; untrusted text.
@@ -55,11 +56,12 @@ struct Arrival {
   std::shared_ptr<const grpc::AuthContext> auth;
   absl::Time deadline = absl::InfiniteFuture();  // by this host's real clock
   std::vector<std::string> authorization = {};   // a secret: the values of that metadata key
+  std::string peer = {};                         // the address, without its port; empty where it does not matter
 };
 Arrival ArrivalOf(Listener listener, const grpc::ServerContext& context);
 
-// Denials written into the audit log one by one; beyond, they are counted and summarised: an fsync for each is a
-// weapon.
+// Denials, and refusals by handlers of callers that may not administrate, written into the audit log one by one;
+// beyond, they are counted and summarised: an fsync for each is a weapon.
 inline constexpr double kAuditedDenialsPerSecond = 50;
 
 // Thread-safe.
@@ -79,7 +81,8 @@ class Calls {
   Calls(const Parts& parts, const Limits& limits);
 
   // Runs `handler` when the caller may and the server can. `subject` is asked when it refused: then one audit record
-  // says so, and, in the same transaction, one row beside the node. What load refused is counted only.
+  // says so, and, in the same transaction, one row beside the node. What load refused is counted only. Of callers
+  // without a role, who may be anybody, nothing is logged one by one either, but at level debug.
   grpc::Status Run(const Arrival& arrival, const Method& method, absl::FunctionRef<Subject()> subject,
                    absl::FunctionRef<absl::Status(const audit::Origin&)> handler);
 
@@ -92,6 +95,8 @@ class Calls {
  private:
   absl::Status Judge(const Arrival& arrival, const Method& method, const Caller& caller) const;
   // False when it was only counted.
+  bool RecordRefusal(const Caller& caller, const audit::Origin& origin, const Method& method, const Subject& asked,
+                     const absl::Status& status);
   bool RecordDenial(const Caller& caller, const audit::Origin& origin, const Method& method,
                     const absl::Status& status);
   // `kept`: the row beside the node, if it has one.

@@ -20,7 +20,7 @@
 namespace signet::rpc {
 namespace {
 
-constexpr Method kSignCertificate = {"signet.v1.CertAuthority.SignCertificate", "certificate.sign"};
+constexpr Method kSignCertificate = {"signet.v1.CertAuthority.SignCertificate", "certificate.sign", true, true};
 constexpr Method kGetTrustBundle = {"signet.v1.CertAuthority.GetTrustBundle", "bundle.get", false};
 constexpr Method kIssueService = {"signet.v1.CertAuthority.IssueServiceCertificate", "certificate.sign"};
 constexpr Method kIssueClient = {"signet.v1.CertAuthority.IssueClientCertificate", "certificate.sign"};
@@ -90,12 +90,10 @@ grpc::Status CertAuthorityService::SignCertificate(grpc::ServerContext* context,
                                                    const v1::SignCertificateRequest* request,
                                                    v1::SignCertificateResponse* response) {
   const auto subject = [request] {
-    if (request->csr_pem().size() > kMaxCsrBytes) return Subject{};
     const auto about = enrollment::NodeCertificates::AboutRequest(request->csr_pem());
     return Subject{about.node, about.node, about.key_id};
   };
   const auto sign = [&](const audit::Origin& origin) -> absl::Status {
-    SIGNET_RETURN_IF_ERROR(CheckLength("csr_pem", request->csr_pem(), kMaxCsrBytes, true));
     const auto answer = engines_.node_certificates.Sign(request->csr_pem(), origin);
     engines_.metrics.CountCertificate("node", !answer.ok()       ? ReasonFor(answer.status())
                                               : answer->repeated ? "repeated"

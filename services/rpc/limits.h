@@ -20,7 +20,6 @@ struct Limits {
 
 // Bounds of single fields: fixed, since the formats fix them.
 inline constexpr std::size_t kMaxCsrBytes = 64 * 1024;
-inline constexpr std::size_t kMaxScriptTokenBytes = 64 * 1024;
 inline constexpr std::size_t kMaxNameBytes = 253;
 inline constexpr std::size_t kMaxCertificateBytes = 64 * 1024;
 inline constexpr std::size_t kMaxHostlistBytes = 64 * 1024;

@@ -13,7 +13,7 @@
 namespace signet::rpc {
 namespace {
 
-constexpr Method kValidateNode = {"signet.v1.NodeEnrollment.ValidateNode", "node.validate"};
+constexpr Method kValidateNode = {"signet.v1.NodeEnrollment.ValidateNode", "node.validate", true, true};
 constexpr Method kBlockNodes = {"signet.v1.NodeEnrollment.BlockNodes", "node.block"};
 constexpr Method kUnblockNodes = {"signet.v1.NodeEnrollment.UnblockNodes", "node.unblock"};
 constexpr Method kForgetNodes = {"signet.v1.NodeEnrollment.ForgetNodes", "node.forget"};
@@ -42,13 +42,10 @@ Subject ListOf(const Names& nodes) { return {absl::StrJoin(nodes, ","), "", ""};
 grpc::Status NodeEnrollmentService::ValidateNode(grpc::ServerContext* context, const v1::ValidateNodeRequest* request,
                                                  v1::ValidateNodeResponse*) {
   const auto subject = [request] {
-    if (request->token().size() > kMaxScriptTokenBytes) return Subject{request->node(), request->node()};
     const auto about = enrollment::NodeCertificates::AboutScriptToken(request->node(), request->token());
     return Subject{request->node(), about.node, about.key_id};
   };
   const auto validate = [&](const audit::Origin&) -> absl::Status {
-    SIGNET_RETURN_IF_ERROR(CheckLength("node", request->node(), kMaxNameBytes, true));
-    SIGNET_RETURN_IF_ERROR(CheckLength("token", request->token(), kMaxScriptTokenBytes, true));
     return engines_.node_certificates.Validate(request->node(), request->token());
   };
   return calls_.Run(ArrivalOf(listener_, *context), kValidateNode, subject, validate);

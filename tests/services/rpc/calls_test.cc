@@ -20,6 +20,29 @@ namespace {
 constexpr Method kSign = {"signet.v1.CertAuthority.SignCertificate", "certificate.sign"};
 constexpr Method kList = {"signet.v1.NodeEnrollment.ListNodes", "node.list", false};
 
+constexpr Method kBundle = {"signet.v1.CertAuthority.GetTrustBundle", "bundle.get", false};
+
+// A Kubernetes API that knows nobody, and counts how often it is asked.
+class SaysNo final : public enrollment::PodReviewer {
+ public:
+  absl::StatusOr<enrollment::ReviewedPod> Review(absl::string_view) override {
+    ++asked;
+    return base::Refusal(absl::StatusCode::kPermissionDenied, base::kPodRefused,
+                         "service account slurm/ctld is not on the allow-list");
+  }
+  int asked = 0;
+};
+
+// Keeps the level of each line. Of one thread.
+class Lines final : public telemetry::Logger {
+ public:
+  void Write(telemetry::Level level, absl::string_view, std::initializer_list<telemetry::Field>) override {
+    levels.push_back(level);
+  }
+  void SetLevel(telemetry::Level) override {}
+  std::vector<telemetry::Level> levels;
+};
+
 Subject AboutN1() { return {"n1", "n1", "00112233445566778899aabbccddeeff"}; }
 absl::Status Fine(const audit::Origin&) { return absl::OkStatus(); }
 
@@ -188,6 +211,45 @@ TEST_F(CallsTest, ShedsWhatIsBeyondTheLimitAndTakesCallsAgainAfterwards) {
   EXPECT_TRUE(Run(Listener::kAdminSocket, kSign, Fine).ok());
 }
 
+TEST_F(CallsTest, KubernetesIsNotAskedAboutATokenThatChangesNothing) {
+  SaysNo kubernetes;
+  PodCallers pods(kubernetes, clock_);
+  const Callers callers("alpha", *authorities_, clock_, &pods);
+  Calls calls({callers, access_, *audit_, *store_, clock_, random_, *logger_, metrics_}, Limits{});
+  const Arrival arrival{Listener::kNetwork, nullptr, absl::InfiniteFuture(), {"Bearer t"}, "ipv4:192.0.2.1"};
+  EXPECT_TRUE(calls.Run(arrival, kBundle, NoSubject, Fine).ok());
+  EXPECT_EQ(kubernetes.asked, 0);
+  const grpc::Status denied = calls.Run(arrival, kSign, AboutN1, Fine);
+  EXPECT_EQ(ReasonOfReply(denied), base::kAccessDenied);
+  EXPECT_EQ(kubernetes.asked, 1);
+  EXPECT_THAT(denied.error_message(), testing::Not(testing::HasSubstr("slurm/ctld"))) << "what the allow-list says";
+}
+
+TEST_F(CallsTest, CallersWithoutARoleFillNoLog) {
+  Lines lines;
+  Calls calls({*callers_, access_, *audit_, *store_, clock_, random_, lines, metrics_}, Limits{});
+  const auto run = [&](const Method& method, absl::Duration left, const absl::Status& answer) {
+    calls.Run({Listener::kNetwork, nullptr, absl::Now() + left}, method, NoSubject,
+              [&](const audit::Origin&) { return answer; });
+  };
+  for (int i = 0; i < 5; ++i) {
+    run(kBundle, absl::Hours(1), absl::OkStatus());
+    run(kBundle, absl::Milliseconds(1), absl::OkStatus());
+    run(kBundle, absl::Hours(1), absl::InternalError("lost"));
+    run(kSign, absl::Hours(1), absl::OkStatus());
+  }
+  EXPECT_THAT(lines.levels, testing::SizeIs(20));
+  EXPECT_THAT(lines.levels, testing::Each(telemetry::Level::kDebug));
+  EXPECT_THAT(Refusals(), testing::IsEmpty());
+  calls.Summarise();
+  ASSERT_EQ(Refusals().size(), 2u);
+  EXPECT_EQ(Refusals()[0].facts().at(base::kDeadlineTooShort), "5");
+  EXPECT_EQ(Refusals()[0].facts().at(base::kInternal), "5");
+  EXPECT_EQ(Refusals()[1].facts().at("calls"), "5");
+  EXPECT_THAT(lines.levels, testing::SizeIs(22)) << "two lines for all of them";
+  EXPECT_EQ(lines.levels.back(), telemetry::Level::kWarning);
+}
+
 TEST_F(CallsTest, SummarisesAFloodOfDenials) {
   for (int i = 0; i < 60; ++i) Run(Listener::kControllerSocket, kList, Fine);
   EXPECT_EQ(Refusals().size(), 50u);
@@ -201,6 +263,24 @@ TEST_F(CallsTest, SummarisesAFloodOfDenials) {
   clock_.Advance(absl::Seconds(1));
   Run(Listener::kControllerSocket, kList, Fine);
   EXPECT_EQ(Refusals().size(), 52u);
+}
+
+TEST_F(CallsTest, RefusalsByAHandlerAreBoundedUnlessTheCallerAdministratesOrProvedItself) {
+  const auto refuse = [&](Listener listener, const Method& method, const absl::Status& status) {
+    for (int i = 0; i < 60; ++i) Run(listener, method, [&](const audit::Origin&) { return status; });
+  };
+  refuse(Listener::kControllerSocket, kSign, Blocked());
+  EXPECT_EQ(Refusals().size(), 50u);
+  refuse(Listener::kControllerSocket, kSign, base::Proven(Blocked()));
+  EXPECT_EQ(Refusals().size(), 110u);
+  refuse(Listener::kAdminSocket, kSign, Blocked());
+  EXPECT_EQ(Refusals().size(), 170u);
+  refuse(Listener::kControllerSocket, {kSign.name, kSign.action, true, true}, Blocked());
+  EXPECT_EQ(Refusals().size(), 230u) << "the engine has bounded these";
+  calls_->Summarise();
+  ASSERT_EQ(Refusals().size(), 231u);
+  EXPECT_EQ(Refusals().back().action(), "request.shed");
+  EXPECT_EQ(Refusals().back().facts().at(base::kNodeBlocked), "10");
 }
 
 TEST_F(CallsTest, CallersWithoutARoleCannotFillTheAuditLog) {

@@ -323,12 +323,12 @@ TEST_F(EdgeNodesTest, EveryFieldHasABoundThatIsNamed) {
 
 TEST_F(EdgeNodesTest, ARequestTooLargeToReadIsRefusedAndAuditedWithoutAName) {
   v1::SignCertificateRequest request;
-  request.set_csr_pem(std::string(kMaxCsrBytes + 1, 'x'));
+  request.set_csr_pem(std::string(enrollment::kMaxNodeCsrBytes + 1, 'x'));
   v1::SignCertificateResponse response;
   EXPECT_EQ(ReasonOf(Ca(Controller())->SignCertificate(Soon().get(), request, &response)), base::kMalformed);
   v1::ValidateNodeRequest validate;
   validate.set_node("n1");
-  validate.set_token(std::string(kMaxScriptTokenBytes + 1, 'x'));
+  validate.set_token(std::string(enrollment::kMaxScriptTokenBytes + 1, 'x'));
   v1::ValidateNodeResponse nothing;
   EXPECT_EQ(ReasonOf(Nodes(Controller())->ValidateNode(Soon().get(), validate, &nothing)), base::kMalformed);
   ASSERT_THAT(Refusals(), SizeIs(2));
