@@ -166,6 +166,10 @@ void AddNodeSteps(const Migration& migration, std::vector<std::string>& steps) {
   steps.push_back(absl::StrCat("#   bundle_pin: ", migration.bundle_pin_hex));
   steps.push_back(absl::StrCat("#   ca_cert_file: ", migration.tree.ca_file));
   steps.push_back("#   slurmd_spool_dir: /var/spool/slurmd");
+  steps.push_back(
+      "# before what follows: --reusable tokens or a boot hook for diskless nodes, tokens with --daemon sackd for "
+      "login "
+      "nodes; a lab token admits one key of one slurmd");
   steps.push_back("signetctl slurm-conf print   # the script lines: the controller's first, then at once node by node");
   steps.push_back(
       "# from then on restart or reboot no node that is still old: it would not come back until it is moved");

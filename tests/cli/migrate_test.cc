@@ -83,6 +83,7 @@ TEST_F(MigrateLab, ARunImportsTokensAndTheOldRootAndNamesWhatToTypeInOrder) {
            std::string("next: scontrol reconfigure"), std::string("next: signetctl service issue slurmdbd"),
            "#   cluster: alpha\n#   bundle_pin: " + absl::BytesToHexString(signetd_.pin()) +
                "\n#   ca_cert_file: " + Path("certmgr/slurm_ca.pem") + "\n#   slurmd_spool_dir: ",
+           std::string("--reusable tokens or a boot hook for diskless nodes"),
            std::string("next: signetctl slurm-conf print"), "next: signetctl migrate lab " + Path("certmgr")}) {
     const std::size_t found = result.out.find(step, at);
     ASSERT_NE(found, std::string::npos) << step << "\n" << result.out;
