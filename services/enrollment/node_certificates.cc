@@ -8,6 +8,7 @@
 #include "services/base/status_macros.h"
 #include "services/enrollment/evidence_kind.h"
 #include "services/x509/certificate_request.h"
+#include "services/x509/subject_hint.h"
 
 namespace signet::enrollment {
 namespace {
@@ -183,7 +184,7 @@ absl::Status NodeCertificates::Validate(absl::string_view node, absl::string_vie
 AuditSubject NodeCertificates::AboutRequest(absl::string_view csr_pem) {
   if (csr_pem.size() > kMaxNodeCsrBytes) return {};
   const auto request = x509::CertificateRequest::FromPem(csr_pem);
-  if (!request.ok()) return {};
+  if (!request.ok()) return {x509::SubjectHint(csr_pem), ""};
   return {request->common_name(), KeyIdOf(evidence::SignedStatement::Parse(request->statement().value_or("")))};
 }
 
