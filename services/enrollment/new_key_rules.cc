@@ -27,11 +27,24 @@ std::string TokenCreate(const evidence::Statement& statement) {
   return enrollment::TokenCreate(statement.node, statement.daemon);
 }
 
+// A pod is no administrator's act, however new it is: it follows what is weaker, or another pod.
+absl::Status CheckPodMayFollow(const evidence::Statement& statement, const Offer& offer,
+                               const store::IdentityRow& last) {
+  if (offer.kind != EvidenceKind::kKubernetes) return absl::OkStatus();
+  SIGNET_ASSIGN_OR_RETURN(const EvidenceKind held, EvidenceKindFromStored(last.evidence));
+  if (StrengthHeld(held) <= StrengthOffered(offer.kind)) return absl::OkStatus();
+  return Denied(base::kWeakerEvidence,
+                absl::StrCat(statement.node, " enrolled at ", TimeText(last.admitted_at), " with evidence of the kind ",
+                             EvidenceKindName(held), ", which a pod (kubernetes) does not replace, however new it is"),
+                absl::StrCat("signetctl node forget ", statement.node, "   (only where this node moves into a pod)"));
+}
+
 // A node never falls back to less than what it enrolled with, unless an admin made the evidence after that.
 absl::Status CheckStrength(const store::Tables& tables, const evidence::Statement& statement, const Offer& offer,
                            const std::optional<store::NodeRow>& node) {
   if (!node.has_value()) return absl::OkStatus();
   SIGNET_ASSIGN_OR_RETURN(const store::IdentityRow last, tables.nodes().FindIdentity(node->key_id));
+  SIGNET_RETURN_IF_ERROR(CheckPodMayFollow(statement, offer, last));
   if (last.superseded_at != absl::InfiniteFuture()) {
     // The node was blocked: nothing from before that comes back with the lifting of the block.
     if (offer.created_at > last.superseded_at) return absl::OkStatus();

@@ -1,6 +1,7 @@
 // What admits an identity key that the ledger does not know, each through the whole of NodeCertificates::Sign.
 #include "services/enrollment/new_key_rules.h"
 
+#include "absl/strings/str_cat.h"
 #include "services/enrollment/evidence_kind.h"
 #include "tests/services/enrollment/enrollment_fixture.h"
 
@@ -268,6 +269,39 @@ TEST_F(Pods, APodOlderThanAStrongerEnrolmentIsWeakerEvidence) {
   const absl::Status refused = Sign(pod.Ask()).status();
   EXPECT_EQ(base::ReasonOf(refused), base::kWeakerEvidence);
   EXPECT_THAT(std::string(refused.message()), AllOf(HasSubstr("single-use"), HasSubstr("pod (kubernetes)")));
+}
+
+TEST_F(Pods, APodNewerThanAStrongerEnrolmentTakesTheNodeOverOnlyOnceItIsForgotten) {
+  for (const TokenKind kind : {TokenKind::kSingleUse, TokenKind::kBoot}) {
+    node_.ForgetEverything();
+    node_.kubernetes_token.clear();
+    Enrol(kind);
+    SimulatedNode pod = Successor(absl::StrCat("uid-after-", static_cast<int>(kind)));
+    world_.clock.Advance(absl::Seconds(1));
+    const absl::Status refused = Sign(pod.Ask()).status();
+    EXPECT_EQ(base::ReasonOf(refused), base::kWeakerEvidence);
+    EXPECT_THAT(base::NextOf(refused), HasSubstr("signetctl node forget n1"));
+    EXPECT_EQ(Refused(node_.Ask()), "") << "the node itself goes on";
+    Must(world_.node_life->Forget({"n1"}, world_.origin));
+    EXPECT_EQ(Refused(pod.Ask()), "");
+    world_.clock.Advance(absl::Seconds(1));
+  }
+}
+
+TEST_F(Pods, ABlockAndItsLiftingDoNotMakeWayForAPod) {
+  node_.kubernetes_token.clear();
+  Enrol(TokenKind::kSingleUse);
+  Block("n1");
+  Unblock("n1");
+  SimulatedNode pod = Successor("uid-2");
+  EXPECT_EQ(RefusedProven(pod.Ask()), base::kWeakerEvidence);
+}
+
+TEST_F(Pods, APodFollowsAReusableTokenThatIsOlder) {
+  node_.kubernetes_token.clear();
+  Enrol(TokenKind::kReusable);
+  SimulatedNode pod = Successor("uid-2");
+  EXPECT_EQ(Refused(pod.Ask()), "");
 }
 
 TEST_F(Pods, AnOlderReusableTokenDoesNotReplaceAPod) {
