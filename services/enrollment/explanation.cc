@@ -86,6 +86,9 @@ absl::Status AddDaemons(const store::Tables& tables, FindingGround& ground, Expl
     SIGNET_ASSIGN_OR_RETURN(const int64_t fresh,
                             tables.nodes().CountIdentities(ground.node, name, ground.now - absl::Hours(24)));
     ground.keys_of_a_day.push_back(fresh);
+    SIGNET_ASSIGN_OR_RETURN(const auto newest, OptionalRow(tables.certificates().Find(daemon.node.serial)));
+    const absl::Time begun = newest.has_value() ? newest->recorded_at : daemon.node.last_request_at;
+    ground.lives.push_back(daemon.node.not_after - begun);
     explanation.daemons.push_back(std::move(daemon));
   }
   return absl::OkStatus();
@@ -112,13 +115,11 @@ Finding AllIsWell(const Explanation& explanation, const FindingGround& ground) {
 
 }  // namespace
 
-absl::StatusOr<Explanation> Explain(const store::Tables& tables, absl::string_view node, absl::Time now,
-                                    absl::Duration renewal_period) {
+absl::StatusOr<Explanation> Explain(const store::Tables& tables, absl::string_view node, absl::Time now) {
   SIGNET_RETURN_IF_ERROR(names::CheckNodeName(node));
   FindingGround ground;
   ground.node = std::string(node);
   ground.now = now;
-  ground.renewal_period = renewal_period;
   SIGNET_ASSIGN_OR_RETURN(const store::BundleRow bundle, tables.bundles().Newest());
   ground.bundle_generation = bundle.generation;
 

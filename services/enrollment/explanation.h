@@ -40,9 +40,7 @@ struct Explanation {
 };
 
 // Changes nothing. INVALID_ARGUMENT for what is no NodeName; a name that nobody knows is explained as such.
-// `renewal_period`: how often nodes are expected to renew.
-absl::StatusOr<Explanation> Explain(const store::Tables& tables, absl::string_view node, absl::Time now,
-                                    absl::Duration renewal_period = absl::Hours(24));
+absl::StatusOr<Explanation> Explain(const store::Tables& tables, absl::string_view node, absl::Time now);
 
 }  // namespace signet::enrollment
 

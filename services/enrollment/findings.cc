@@ -53,14 +53,23 @@ class DaemonView {
     }
     return nullptr;
   }
-  bool AskedSince(absl::Time since) const {
+  // Refused, and not the other daemon's.
+  bool AskedSince(absl::Time since, bool proven) const {
     return std::any_of(explanation_.refusals.begin(), explanation_.refusals.end(),
-                       [since](const store::RefusalRow& refusal) { return refusal.at >= since; });
+                       [&](const store::RefusalRow& refusal) {
+                         return refusal.at >= since && refusal.proven == proven && !IsOfTheOther(refusal);
+                       });
   }
   std::string name() const { return absl::StrCat(ground_.node, " (", daemon_, ")"); }
   absl::string_view daemon() const { return daemon_; }
 
  private:
+  bool IsOfTheOther(const store::RefusalRow& refusal) const {
+    return std::any_of(explanation_.daemons.begin(), explanation_.daemons.end(), [&](const ExplainedDaemon& each) {
+      return each.node.daemon != daemon_ && each.node.key_id == refusal.key_id;
+    });
+  }
+
   const Explanation& explanation_;
   const FindingGround& ground_;
   absl::string_view daemon_;
@@ -71,13 +80,18 @@ Finding WaitingToken(const DaemonView& view, const store::TokenRow& token, const
   const std::string cause =
       absl::StrCat(view.name(), " has not enrolled; a ", KindName(token), " token waits since ",
                    When(token.created_at, ground.now), ", until ", When(token.expires_at, ground.now));
-  if (view.AskedSince(token.created_at)) {
-    return {Severity::kError, "NOT_ENROLLED", absl::StrCat(cause, "; what was asked since was refused"),
-            OnNode(ground.node, absl::StrCat("systemctl restart ", view.daemon()))};
+  // What to do stands with the refusal. Not a restart: a node that still runs other scripts would enrol and fail.
+  if (view.AskedSince(token.created_at, true)) {
+    return {Severity::kError, "NOT_ENROLLED", absl::StrCat(cause, "; what it asked since was refused"), ""};
+  }
+  if (view.AskedSince(token.created_at, false)) {
+    return {Severity::kError, "NOT_ENROLLED",
+            absl::StrCat(cause, "; what was asked in its name since was refused, and proved nothing about who asked"),
+            ""};
   }
   return {Severity::kWarning, "NOTHING_ARRIVED",
           absl::StrCat(cause,
-                       "; no request of it has reached signetd: the daemon is not running, cannot reach "
+                       "; no request of it has been recorded: the daemon is not running, cannot reach "
                        "slurmctld, or slurmctld's scripts fail (its log says so: get_node_token, validate_node)"),
           OnNode(ground.node, absl::StrCat("systemctl status ", view.daemon(), "; journalctl -u ", view.daemon()))};
 }
@@ -115,8 +129,8 @@ Finding UnknownName(const Explanation& explanation, const FindingGround& ground)
     return {Severity::kError, "NOT_ENROLLED",
             absl::StrCat(ground.node, " has not enrolled and has no token; requests in its name were refused"), create};
   }
-  const std::string cause =
-      absl::StrCat("nothing is known of ", ground.node, ": it never asked, and no token was made for it");
+  const std::string cause = absl::StrCat("nothing is known of ", ground.node,
+                                         ": no request of it has been recorded, and no token was made for it");
   if (ground.near_names.empty()) return {Severity::kError, "NODE_UNKNOWN", cause, create};
   return {Severity::kError, "NODE_UNKNOWN",
           absl::StrCat(cause, "; names compare exactly, and known is: ", absl::StrJoin(ground.near_names, ", ")),
@@ -139,8 +153,8 @@ void AddEnded(const DaemonView& view, const ExplainedDaemon& daemon, const Findi
                       TokenCreate(ground.node, view.daemon())});
 }
 
-void AddCertificate(const DaemonView& view, const store::NodeRow& node, const FindingGround& ground,
-                    std::vector<Finding>& findings) {
+void AddCertificate(const DaemonView& view, const store::NodeRow& node, absl::Duration life,
+                    const FindingGround& ground, std::vector<Finding>& findings) {
   if (node.serial.empty()) return;
   const bool slurmd = view.daemon() == "slurmd";
   if (ground.now > node.not_after) {
@@ -153,18 +167,28 @@ void AddCertificate(const DaemonView& view, const store::NodeRow& node, const Fi
     return;
   }
   const std::string last = absl::StrCat("; it last asked ", When(node.last_request_at, ground.now));
-  if (node.not_after - ground.now < ground.renewal_period) {
+  if (node.not_after - ground.now < life / 4) {
     findings.push_back(
         {Severity::kWarning, "CERTIFICATE_ENDS_SOON",
          absl::StrCat("the certificate of ", view.name(), " ends ", When(node.not_after, ground.now), last),
          OnNode(ground.node, absl::StrCat("systemctl restart ", view.daemon()))});
-  } else if (ground.now - node.last_request_at > 2 * ground.renewal_period) {
+  } else if (ground.now - node.last_request_at > life / 2) {
     findings.push_back(
         {Severity::kWarning, "RENEWAL_OVERDUE",
-         absl::StrCat(view.name(), " has not renewed for over two periods", last, "; its certificate lasts until ",
-                      When(node.not_after, ground.now)),
+         absl::StrCat(view.name(), " has not renewed for over half of its certificate's life", last,
+                      "; its certificate lasts until ", When(node.not_after, ground.now)),
          OnNode(ground.node, absl::StrCat("systemctl status ", view.daemon(), "; journalctl -u ", view.daemon()))});
   }
+}
+
+// Moves aside what the copy took along, and nothing else: the directory holds other nodes' and daemons' identities too.
+std::string StartAnew(absl::string_view daemon, absl::string_view node) {
+  const bool slurmd = daemon == "slurmd";
+  const std::string aside = absl::StrCat("/root/", node, ".copied");
+  return absl::StrCat("on the copy only: systemctl stop ", daemon, "; mv /var/lib/signet-slurm/",
+                      slurmd ? "0" : "$(id -u slurm)", "/", node, " ", aside,
+                      slurmd ? absl::StrCat("; mv SlurmdSpoolDir/certmgr_state ", aside, "/") : "",
+                      "; put a new token file there; systemctl start ", daemon);
 }
 
 void AddTwoHosts(const DaemonView& view, const ExplainedDaemon& daemon, int64_t keys_of_a_day,
@@ -174,7 +198,7 @@ void AddTwoHosts(const DaemonView& view, const ExplainedDaemon& daemon, int64_t 
     findings.push_back({Severity::kWarning, "CLONE_SUSPECTED",
                         absl::StrCat("two hosts spoke with the one identity key of ", view.name(), ", last seen ",
                                      When(seen, ground.now), ": one is a copy of the other"),
-                        absl::StrCat("on the copy: systemctl stop ", view.daemon(), "; rm -r /var/lib/signet-slurm")});
+                        StartAnew(view.daemon(), ground.node)});
   }
   if (keys_of_a_day >= kManyKeysOfADay) {
     findings.push_back(
@@ -227,7 +251,7 @@ void AddApprovals(const Explanation& explanation, const FindingGround& ground, s
     } else if (explanation.daemons.empty()) {
       findings.push_back({Severity::kError, "APPROVAL_EXPIRED",
                           absl::StrCat(key, " had not come when that ended ", When(row.expires_at, ground.now)),
-                          absl::StrCat("signetctl node approve ", row.node, " --key ", row.key_id)});
+                          NodeApprove(row.node, row.daemon, row.key_id)});
     }
   }
 }
@@ -281,9 +305,9 @@ std::vector<Finding> LedgerFindings(const Explanation& explanation, const Findin
       AddEnded(view, *daemon, ground, findings);
       continue;
     }
-    AddCertificate(view, daemon->node, ground, findings);
-    AddTwoHosts(view, *daemon, ground.keys_of_a_day[static_cast<std::size_t>(daemon - explanation.daemons.begin())],
-                ground, findings);
+    const auto at = static_cast<std::size_t>(daemon - explanation.daemons.begin());
+    AddCertificate(view, daemon->node, ground.lives[at], ground, findings);
+    AddTwoHosts(view, *daemon, ground.keys_of_a_day[at], ground, findings);
     AddBundle(view, daemon->node, ground, findings);
   }
   return findings;

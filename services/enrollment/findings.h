@@ -17,13 +17,15 @@ namespace signet::enrollment {
 struct FindingGround {
   std::string node;
   absl::Time now;
-  absl::Duration renewal_period;
   uint64_t bundle_generation = 0;       // the newest
   std::vector<std::string> near_names;  // known names that are easily mistaken for this one
   // Of the identity key that the newest used token of a name outside of the ledger admitted.
   store::EndedBy used_key_ended_by = store::EndedBy::kNothing;
   // By daemon, in the order of Explanation::daemons: identity keys admitted in the last 24 hours.
   std::vector<int64_t> keys_of_a_day;
+  // By daemon too: how long its newest certificate lasts in all. What is late is measured by it, since the renewal
+  // period is Slurm's setting and not known here.
+  std::vector<absl::Duration> lives;
 };
 
 // "2026-11-22 03:12:00 UTC (2 hours ago)", "(in 3 days)".

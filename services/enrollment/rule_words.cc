@@ -21,12 +21,15 @@ absl::Status Denied(absl::string_view reason, absl::string_view message, absl::s
 std::string TimeText(absl::Time time) { return absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", time, absl::UTCTimeZone()); }
 
 std::string TokenCreate(absl::string_view node, absl::string_view daemon) {
-  return absl::StrCat("signetctl token create ", node, DaemonFlag(daemon));
+  return absl::StrCat("signetctl token create ", node, DaemonFlag(daemon), " --out-dir DIR");
 }
 
 std::string NodeApprove(const evidence::Statement& statement) {
-  return absl::StrCat("signetctl node approve ", statement.node, " --key ", statement.key_id,
-                      DaemonFlag(statement.daemon));
+  return NodeApprove(statement.node, statement.daemon, statement.key_id);
+}
+
+std::string NodeApprove(absl::string_view node, absl::string_view daemon, absl::string_view key_id) {
+  return absl::StrCat("signetctl node approve ", node, " --key ", key_id, DaemonFlag(daemon));
 }
 
 absl::Status CheckSubject(const evidence::Statement& statement, absl::string_view whose, absl::string_view node,

@@ -18,10 +18,12 @@ absl::Status Denied(absl::string_view reason, absl::string_view message, absl::s
 // "2026-01-31T12:00:00Z".
 std::string TimeText(absl::Time time);
 
-// "signetctl token create n1", with the daemon where it is not the default.
+// "signetctl token create n1 --out-dir DIR", with the daemon where it is not the default. Without a directory the
+// command would print the secret.
 std::string TokenCreate(absl::string_view node, absl::string_view daemon);
 // "signetctl node approve n1 --key ID", likewise.
 std::string NodeApprove(const evidence::Statement& statement);
+std::string NodeApprove(absl::string_view node, absl::string_view daemon, absl::string_view key_id);
 
 // WRONG_NODE or WRONG_DAEMON when `whose` is not the statement's.
 absl::Status CheckSubject(const evidence::Statement& statement, absl::string_view whose, absl::string_view node,

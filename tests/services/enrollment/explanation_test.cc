@@ -15,6 +15,7 @@ using ::signet::testing::SimulatedNode;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::SizeIs;
 
 TEST_F(ExplanationTest, AHealthyNodeIsOneFindingThatSaysUntilWhen) {
@@ -42,7 +43,7 @@ TEST_F(ExplanationTest, WhatIsNoNodeNameIsRefused) {
 TEST_F(ExplanationTest, AnUnknownNameIsToldSoAndHowToMakeItsToken) {
   const Finding unknown = Find("NODE_UNKNOWN");
   EXPECT_EQ(unknown.severity, Severity::kError);
-  EXPECT_EQ(unknown.next, "signetctl token create n1");
+  EXPECT_EQ(unknown.next, "signetctl token create n1 --out-dir DIR");
   EXPECT_THAT(Explain().findings, SizeIs(1));
 }
 
@@ -83,15 +84,33 @@ TEST_F(ExplanationTest, AnOpenTokenWithRefusedRequestsIsNotWaiting) {
   world_.clock.Advance(absl::Minutes(3));
   Refuse(base::kTokenUnknown, false);
   EXPECT_EQ(Find("NOT_ENROLLED").severity, Severity::kError);
+  EXPECT_THAT(Find("NOT_ENROLLED").cause, HasSubstr("proved nothing"));
+  EXPECT_EQ(Find("NOT_ENROLLED").next, "") << "a restart would not mend what was refused";
   EXPECT_FALSE(Has("NOTHING_ARRIVED"));
   EXPECT_EQ(Find(base::kTokenUnknown).severity, Severity::kWarning);
+}
+
+TEST_F(ExplanationTest, ARefusalOfTheOtherDaemonIsNotTheWaitingOnes) {
+  EnrolWell();
+  world_.MakeToken("n1", TokenKind::kSingleUse, "sackd");
+  Refuse(base::kSequenceRegressed, true, node_.key_id());
+  EXPECT_THAT(Find("NOTHING_ARRIVED").cause, HasSubstr("n1 (sackd)"));
+  Refuse(base::kTokenUsed, true);
+  EXPECT_THAT(Find("NOT_ENROLLED").cause, Not(HasSubstr("proved nothing")));
+}
+
+TEST_F(ExplanationTest, TheDaemonOfAnApprovalThatRanOutIsNamed) {
+  Approve(node_, "sackd");
+  world_.clock.Advance(absl::Hours(25));
+  EXPECT_EQ(Find("APPROVAL_EXPIRED").next,
+            absl::StrCat("signetctl node approve n1 --key ", node_.key_id(), " --daemon sackd"));
 }
 
 TEST_F(ExplanationTest, ASpentTokenSaysHowItEnded) {
   const evidence::Token token = world_.MakeToken("n1");
   world_.clock.Advance(absl::Hours(24 * 8));
   EXPECT_THAT(Find(base::kTokenExpired).cause, HasSubstr("unused"));
-  EXPECT_EQ(Find(base::kTokenExpired).next, "signetctl token create n1");
+  EXPECT_EQ(Find(base::kTokenExpired).next, "signetctl token create n1 --out-dir DIR");
   const evidence::Token second = world_.MakeToken("n1", TokenKind::kReusable);
   Must(world_.tokens->Revoke({second.id()}, {}, "", world_.origin));
   EXPECT_THAT(Find(base::kTokenRevoked).cause, HasSubstr("reusable"));
@@ -103,7 +122,7 @@ TEST_F(ExplanationTest, AForgottenNodeIsNotOneThatNeverEnrolled) {
   const Finding ended = Find(base::kIdentityEnded);
   EXPECT_EQ(ended.severity, Severity::kError);
   EXPECT_THAT(ended.cause, HasSubstr("node forget"));
-  EXPECT_EQ(ended.next, "signetctl token create n1");
+  EXPECT_EQ(ended.next, "signetctl token create n1 --out-dir DIR");
 }
 
 TEST_F(ExplanationTest, ABlockSaysWhoWhenAndWhyAndNothingElse) {
@@ -128,7 +147,7 @@ TEST_F(ExplanationTest, AfterABlockItWaitsForANewerToken) {
   const Finding ended = Find(base::kIdentityEnded);
   EXPECT_EQ(ended.severity, Severity::kError);
   EXPECT_THAT(ended.cause, HasSubstr("a block"));
-  EXPECT_EQ(ended.next, "signetctl token create n1");
+  EXPECT_EQ(ended.next, "signetctl token create n1 --out-dir DIR");
   world_.MakeToken("n1");
   EXPECT_EQ(Find(base::kIdentityEnded).severity, Severity::kWarning);
   EXPECT_THAT(Find(base::kIdentityEnded).next, HasSubstr("restart slurmd"));
@@ -141,13 +160,13 @@ TEST_F(ExplanationTest, ACertificateEndsInThreeSteps) {
     for (const Finding& finding : Explain().findings) names.push_back(finding.code);
     return names;
   };
-  world_.clock.Advance(absl::Hours(47));
+  world_.clock.Advance(absl::Hours(83));
   EXPECT_THAT(codes(), ::testing::ElementsAre("OK"));
   world_.clock.Advance(absl::Hours(2));
   EXPECT_THAT(codes(), ::testing::ElementsAre("RENEWAL_OVERDUE"));
-  world_.clock.Advance(absl::Hours(24 * 4 + 10));
+  world_.clock.Advance(absl::Hours(42));
   EXPECT_THAT(codes(), ::testing::ElementsAre("CERTIFICATE_ENDS_SOON"));
-  world_.clock.Advance(absl::Hours(24));
+  world_.clock.Advance(absl::Hours(42));
   EXPECT_THAT(codes(), ::testing::ElementsAre("CERTIFICATE_EXPIRED"));
   EXPECT_EQ(Find("CERTIFICATE_EXPIRED").severity, Severity::kError);
   EXPECT_THAT(Find("CERTIFICATE_EXPIRED").next, HasSubstr("signet-slurm pre-start"));
@@ -190,7 +209,8 @@ TEST_F(ExplanationTest, TheBundleOfANodeIsComparedWithTheNewest) {
 TEST_F(ExplanationTest, ACloneIsToldForAWeek) {
   EnrolWell();
   Change([this](store::NodeRow& node) { node.clone_suspected_at = world_.clock.Now(); });
-  EXPECT_THAT(Find("CLONE_SUSPECTED").next, HasSubstr("rm -r /var/lib/signet-slurm"));
+  EXPECT_THAT(Find("CLONE_SUSPECTED").next, AllOf(HasSubstr("mv /var/lib/signet-slurm/0/n1 /root"),
+                                                  HasSubstr("certmgr_state"), Not(HasSubstr("rm "))));
   world_.clock.Advance(absl::Hours(24 * 7 + 1));
   EXPECT_FALSE(Has("CLONE_SUSPECTED"));
 }
@@ -227,7 +247,7 @@ TEST_F(ExplanationTest, TheTwoDaemonsOfAHostAreToldApart) {
   EXPECT_THAT(waits.cause, HasSubstr("n1 (sackd)"));
   EXPECT_THAT(waits.next, HasSubstr("systemctl status sackd"));
   world_.clock.Advance(absl::Hours(24 * 8));
-  EXPECT_EQ(Find(base::kTokenExpired).next, "signetctl token create n1 --daemon sackd");
+  EXPECT_EQ(Find(base::kTokenExpired).next, "signetctl token create n1 --daemon sackd --out-dir DIR");
   EXPECT_THAT(Find("CERTIFICATE_EXPIRED").cause, HasSubstr("n1 (slurmd)"));
 }
 

@@ -35,9 +35,9 @@ TEST_F(LedgerRules, AKeyThatABlockEndedIsToldWhenAndBothCommands) {
   EXPECT_TRUE(base::IsProven(refused));
   EXPECT_THAT(std::string(refused.message()),
               AllOf(HasSubstr(at), HasSubstr("node block"), HasSubstr("a new token file")));
-  EXPECT_EQ(base::NextOf(refused), "signetctl node unblock n1, then signetctl token create n1");
+  EXPECT_EQ(base::NextOf(refused), "signetctl node unblock n1, then signetctl token create n1 --out-dir DIR");
   Unblock("n1");
-  EXPECT_EQ(base::NextOf(Sign(node_.Ask()).status()), "signetctl token create n1");
+  EXPECT_EQ(base::NextOf(Sign(node_.Ask()).status()), "signetctl token create n1 --out-dir DIR");
 }
 
 TEST_F(LedgerRules, AKeyThatForgetEndedIsToldSo) {
@@ -47,7 +47,7 @@ TEST_F(LedgerRules, AKeyThatForgetEndedIsToldSo) {
   EXPECT_EQ(base::ReasonOf(refused), base::kIdentityEnded);
   EXPECT_TRUE(base::IsProven(refused));
   EXPECT_THAT(std::string(refused.message()), AllOf(HasSubstr("node forget"), Not(HasSubstr("block"))));
-  EXPECT_EQ(base::NextOf(refused), "signetctl token create n1");
+  EXPECT_EQ(base::NextOf(refused), "signetctl token create n1 --out-dir DIR");
 }
 
 TEST_F(LedgerRules, AStolenKeyDoesNotComeToLifeWithANewTokenAfterTheBlock) {

@@ -249,7 +249,7 @@ TEST_F(NodeLifeTest, AKeyOfTheLedgerIsNotApprovedAliveOrEnded) {
   const absl::Status ended = ApproveStatus("n1", "slurmd", node_.key_id());
   EXPECT_TRUE(absl::IsAlreadyExists(ended));
   EXPECT_THAT(std::string(ended.message()), HasSubstr("does not come back"));
-  EXPECT_EQ(base::NextOf(ended), "signetctl token create n1");
+  EXPECT_EQ(base::NextOf(ended), "signetctl token create n1 --out-dir DIR");
   EXPECT_THAT(base::NextOf(live), Not(HasSubstr("token")));
 }
 

@@ -12,6 +12,17 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::SizeIs;
 
+// openssl req -subj /C=XX/ST=State/O=Site/CN=n1
+constexpr char kDocumentedCsr[] = R"(-----BEGIN CERTIFICATE REQUEST-----
+MIH0MIGbAgEAMDkxCzAJBgNVBAYTAlhYMQ4wDAYDVQQIDAVTdGF0ZTENMAsGA1UE
+CgwEU2l0ZTELMAkGA1UEAwwCbjEwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAAQE
+UtfznAcGFku4vIxeRaoW/OeHWf7XxN+nrwMukRzgxFIhtq7i4pFxlHYb+HtBfvZX
+/ddETcnQEY4ZKBJqOHRNoAAwCgYIKoZIzj0EAwIDSAAwRQIgK605ED+igXH3Mq7+
+coTw1zy9TLVo8Jmpimm0AyrU89ICIQCegPOpt+K9egllpkDzJ5tIctSiupamr5QS
+xchkNzgOww==
+-----END CERTIFICATE REQUEST-----
+)";
+
 using RefusalFindingsTest = ExplanationTest;
 
 TEST_F(RefusalFindingsTest, AProvenRefusalIsAnErrorAndOneThatProvedNothingAWarning) {
@@ -48,7 +59,7 @@ TEST_F(RefusalFindingsTest, ASecondHostIsNotForgottenBecauseTheFirstRenews) {
   const Finding second = Find(base::kIdentitySuperseded);
   EXPECT_EQ(second.severity, Severity::kWarning);
   EXPECT_THAT(second.next, AllOf(HasSubstr("signet-slurm state show"), HasSubstr("00112233445566778899aabbccddeeff")));
-  world_.clock.Advance(absl::Hours(49));
+  world_.clock.Advance(absl::Hours(85));
   EXPECT_FALSE(Has(base::kIdentitySuperseded));
 }
 
@@ -75,8 +86,46 @@ TEST_F(RefusalFindingsTest, EveryRefusalLeadsToACommandAndNeverBackHere) {
     const Finding finding = Find(rows[i].reason, node);
     EXPECT_THAT(finding.next, HasSubstr(rows[i].next)) << rows[i].reason;
     EXPECT_THAT(finding.next, Not(HasSubstr("node explain"))) << rows[i].reason;
-    EXPECT_EQ(Find("NOT_ENROLLED", node).next, absl::StrCat("signetctl token create ", node));
+    EXPECT_EQ(Find("NOT_ENROLLED", node).next, absl::StrCat("signetctl token create ", node, " --out-dir DIR"));
   }
+}
+
+TEST_F(RefusalFindingsTest, ASuccessOfTheOtherDaemonHidesNothing) {
+  EnrolWell();
+  const evidence::Token token = world_.MakeToken("n1", evidence::TokenKind::kSingleUse, "sackd");
+  testing::SimulatedNode sackd("n1", world_.clock, "sackd");
+  Refuse(base::kSequenceRegressed, true, node_.key_id());
+  Refuse(base::kTokenUnknown, false);
+  ASSERT_EQ(Refused(sackd.Ask(&token)), "");
+  EXPECT_EQ(Find(base::kSequenceRegressed).severity, Severity::kError);
+  EXPECT_TRUE(Has(base::kTokenUnknown));
+  ASSERT_EQ(Refused(node_.Ask()), "");
+  EXPECT_FALSE(Has(base::kSequenceRegressed));
+  EXPECT_FALSE(Has(base::kTokenUnknown));
+}
+
+TEST_F(RefusalFindingsTest, NoCommandApprovesAKeyThatProvedNothing) {
+  const std::string approve = "signetctl node approve n1 --key 0011";
+  Refuse(base::kIdentityUnknown, false, "0011", "signetctl token create n1 --out-dir DIR   (or: " + approve + ")");
+  EXPECT_EQ(Find(base::kIdentityUnknown).next, "signetctl token create n1 --out-dir DIR");
+  Refuse(base::kIdentityUnknown, false, "0011", approve);
+  EXPECT_THAT(Find(base::kIdentityUnknown).next,
+              AllOf(HasSubstr("on n1: signet-slurm state show"), Not(HasSubstr("0011"))));
+}
+
+TEST_F(RefusalFindingsTest, TheDocumentedScriptIsRecognisedByItsSubject) {
+  const auto refused = world_.node_certificates->Sign(kDocumentedCsr, world_.origin).status();
+  EXPECT_EQ(NodeCertificates::AboutRequest(kDocumentedCsr).node, "n1");
+  store::RefusalRow row;
+  row.node = "n1";
+  row.at = world_.clock.Now();
+  row.action = "certificate.sign";
+  row.reason = base::ReasonOf(refused);
+  row.message = std::string(refused.message());
+  testing::Must(world_.store->Write([&](store::Tables& tables) { return tables.refusals().Insert(row); }));
+  const Finding finding = Find(base::kCsrRefused);
+  EXPECT_THAT(finding.cause, HasSubstr("still runs another generate_csr_script"));
+  EXPECT_THAT(finding.next, HasSubstr("CertmgrParameters"));
 }
 
 TEST_F(RefusalFindingsTest, OneReasonIsOneFindingWithItsCount) {
