@@ -19,6 +19,13 @@ absl::Status Malformed(absl::string_view problem) {
   return base::Refusal(absl::StatusCode::kInvalidArgument, base::kMalformed, absl::StrCat("certificate: ", problem));
 }
 
+// X.690 section 8.3.2: at least one octet, and not nine bits alike at the front.
+bool IsMinimalInteger(absl::string_view contents) {
+  if (contents.size() < 2) return !contents.empty();
+  const bool second_begins_with_one = (contents[1] & 0x80) != 0;
+  return !(contents[0] == '\0' && !second_begins_with_one) && !(contents[0] == '\xff' && second_begins_with_one);
+}
+
 // RFC 5280 section 4.1.2.5: UTCTime YYMMDDHHMMSSZ or GeneralizedTime YYYYMMDDHHMMSSZ.
 absl::StatusOr<absl::Time> ReadTime(DerReader& reader) {
   SIGNET_ASSIGN_OR_RETURN(const DerElement element, reader.ReadAny("validity"));
@@ -67,6 +74,8 @@ absl::Status ReadKeyUsage(absl::string_view value, CertificateFields& fields) {
   SIGNET_ASSIGN_OR_RETURN(const absl::string_view bits, ReadDer(value, kDerBitString, kWhat));
   // The number of unused bits, then one or two octets (decipherOnly is bit 8).
   if (bits.size() < 2 || bits.size() > 3 || static_cast<unsigned char>(bits[0]) > 7) return Malformed(kBrokenExtension);
+  // X.690 section 11.2.1: unused bits are zero.
+  if ((static_cast<unsigned char>(bits.back()) & ((1U << bits[0]) - 1)) != 0) return Malformed(kBrokenExtension);
   fields.key_usage = static_cast<std::uint8_t>(bits[1]);
   return absl::OkStatus();
 }
@@ -114,6 +123,9 @@ absl::Status ReadExtension(absl::string_view extension, std::set<std::string>& s
   const std::string oid = OidText(oid_bytes);
   // RFC 5280 section 4.2: no extension twice.
   if (!seen.insert(oid).second) return Malformed(kBrokenExtension);
+  // Sections 4.2.1.1 and 4.2.1.2: key identifiers are never critical, and OpenSSL passes over none that is.
+  const bool key_identifier = oid == "2.5.29.35" || oid == "2.5.29.14";
+  if (critical && key_identifier && fields.unknown_critical.empty()) fields.unknown_critical = oid;
   if (oid == "2.5.29.19") return ReadBasicConstraints(value, fields);
   if (oid == "2.5.29.15") return ReadKeyUsage(value, fields);
   if (oid == "2.5.29.37") return ReadExtendedKeyUsage(value, fields);
@@ -150,7 +162,7 @@ absl::Status ReadTbs(absl::string_view tbs, CertificateFields& fields) {
     fields.version = version[0] + 1;
   }
   SIGNET_ASSIGN_OR_RETURN(const absl::string_view serial, reader.Read(kDerInteger, "serial"));
-  if (serial.empty()) return Malformed("an empty serial");
+  if (!IsMinimalInteger(serial)) return Malformed("a serial that is no INTEGER in its shortest form");
   fields.serial = std::string(serial);
   SIGNET_ASSIGN_OR_RETURN(const DerElement algorithm, reader.ReadAny("signature algorithm"));
   // RFC 5280 section 4.1.1.2: the one outside, which no signature covers, says the same.

@@ -41,7 +41,8 @@ struct CertificateFields {
   std::string authority_key_id;
   std::vector<std::string> dns_names;
   std::vector<std::string> uris;
-  // Dotted OID of an extension that nobody may pass over and that is not read here: a critical one, or nameConstraints.
+  // Dotted OID of an extension that nobody may pass over and that is not read here: a critical one, a key identifier's
+  // among them, or nameConstraints.
   std::string unknown_critical;
 };
 

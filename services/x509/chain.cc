@@ -1,11 +1,12 @@
 // VerifyChain: what certificate.h promises about chains.
-#include <algorithm>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "services/base/reason.h"
 #include "services/base/status_macros.h"
 #include "services/x509/certificate.h"
 #include "services/x509/certificate_fields.h"
+#include "services/x509/tls_use.h"
 
 namespace signet::x509 {
 namespace {
@@ -13,11 +14,7 @@ namespace {
 constexpr std::size_t kMaxIntermediates = 7;  // s2n's own limit
 // Crafted certificates that all bear one name make paths without number.
 constexpr int kMaxSignatures = 64;
-constexpr int kLeastRsaBits = 2048;  // 112 bits
 constexpr char kTimeFormat[] = "%Y-%m-%d %H:%M:%S UTC";
-constexpr char kServerAuthOid[] = "1.3.6.1.5.5.7.3.1";
-constexpr char kClientAuthOid[] = "1.3.6.1.5.5.7.3.2";
-constexpr char kAnyUsageOid[] = "2.5.29.37.0";
 
 absl::Status Refused(absl::string_view problem) {
   return base::Refusal(absl::StatusCode::kFailedPrecondition, base::kConfiguration,
@@ -25,12 +22,6 @@ absl::Status Refused(absl::string_view problem) {
 }
 
 std::string TimeText(absl::Time time) { return absl::FormatTime(kTimeFormat, time, absl::UTCTimeZone()); }
-
-bool Allows(const Certificate& certificate, absl::string_view usage) {
-  const std::vector<std::string>& usages = certificate.extended_key_usages();
-  return usages.empty() || std::any_of(usages.begin(), usages.end(),
-                                       [usage](const std::string& one) { return one == usage || one == kAnyUsageOid; });
-}
 
 // What every certificate of a path must be, whatever its place.
 absl::Status CheckAnywhere(const Certificate& certificate, absl::Time now) {
@@ -43,16 +34,7 @@ absl::Status CheckAnywhere(const Certificate& certificate, absl::Time now) {
   if (now > certificate.not_after()) {
     return refused(absl::StrCat(" expired on ", TimeText(certificate.not_after())));
   }
-  if (const std::string& oid = certificate.fields().unknown_critical; !oid.empty()) {
-    return refused(absl::StrCat(": extension ", oid, " must not be passed over, and nothing here reads it"));
-  }
-  const KeyType type = certificate.public_key().type();
-  if ((type == KeyType::kRsa || type == KeyType::kRsaPss) && certificate.public_key().bits() < kLeastRsaBits) {
-    return refused(absl::StrCat(": its RSA key of ", certificate.public_key().bits(), " bits is too weak"));
-  }
-  if (!Allows(certificate, kServerAuthOid) || !Allows(certificate, kClientAuthOid)) {
-    return refused(": its purpose (extendedKeyUsage) is not TLS in both directions");
-  }
+  if (const absl::Status use = CheckTlsUse(certificate); !use.ok()) return Refused(use.message());
   return absl::OkStatus();
 }
 

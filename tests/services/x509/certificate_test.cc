@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "services/base/reason.h"
@@ -11,6 +12,7 @@
 #include "services/x509/name.h"
 #include "services/x509/pem.h"
 #include "test_key.h"
+#include "tests/golden/refused_roots.h"
 
 namespace signet::x509 {
 namespace {
@@ -110,6 +112,33 @@ TEST(Certificate, KnowsItsIssuerByNameAndKey) {
 
 TEST(Certificate, IsNotSelfSignedByClaimingItsOwnName) {
   EXPECT_FALSE(Issue(RootTemplate("Slurm CA", TestKey::Ec()), Key()).self_signed());
+}
+
+TEST(Certificate, NeverPassesWhatOpensslRefusesForASecondOpinion) {
+  const std::vector<std::string> roots = signet::testing::RefusedRoots();
+  ASSERT_THAT(roots, SizeIs(4));
+  // A serial in a longer form than need be is refused here already.
+  EXPECT_THAT(std::string(Certificate::FromPem(roots[0]).status().message()), HasSubstr("shortest form"));
+  for (std::size_t i = 1; i < roots.size(); ++i) {
+    const auto root = Certificate::FromPem(roots[i]);
+    ASSERT_TRUE(root.ok()) << root.status();
+    EXPECT_EQ(root->ParseWithOpenssl(), nullptr) << roots[i];
+  }
+  EXPECT_NE(Root().ParseWithOpenssl(), nullptr);
+}
+
+TEST(Certificate, ReadsASerialInItsShortestFormOnly) {
+  const std::string der = Root().der();
+  const std::string serial = WriteDerInteger(absl::HexStringToBytes("010203040506070809"));
+  ASSERT_NE(der.find(serial), std::string::npos);
+  const auto with = [&](absl::string_view hex) {
+    return Certificate::FromDer(
+        absl::StrReplaceAll(der, {{serial, WriteDer(kDerInteger, absl::HexStringToBytes(hex))}}));
+  };
+  EXPECT_TRUE(with("008203040506070809").ok());
+  EXPECT_FALSE(with("000203040506070809").ok());
+  EXPECT_FALSE(with("ff8203040506070809").ok());
+  EXPECT_TRUE(with("ff0203040506070809").ok());
 }
 
 }  // namespace

@@ -195,6 +195,33 @@ TEST_F(ChainRules, RefuseAnAuthorityWhoseUsesAreNotTls) {
   ExpectRefused(leaf_, {Change(below, root_key_, {}, mail)}, {root_}, "CN=Site CA: its purpose (extendedKeyUsage)");
 }
 
+TEST_F(ChainRules, RefuseAnyExtendedKeyUsageInPlaceOfTls) {
+  const std::string any = Extension("2.5.29.37", false, WriteDer(kDerSequence, WriteDerOid("2.5.29.37.0")));
+  ExpectRefused(Change(LeafTemplate("n1", leaf_key_, middle_), middle_key_, {"2.5.29.37"}, any), {middle_}, {root_},
+                "CN=n1: its purpose (extendedKeyUsage)");
+  ExpectRefused(leaf_, {Change(Below(), root_key_, {}, any)}, {root_}, "CN=Site CA: its purpose (extendedKeyUsage)");
+}
+
+TEST_F(ChainRules, RefuseKeyIdentifiersThatAreCritical) {
+  const Certificate subject = Change(Below(), root_key_, {"2.5.29.14"},
+                                     Extension("2.5.29.14", true, WriteDer(kDerOctetString, middle_.subject_key_id())));
+  ExpectRefused(leaf_, {subject}, {root_}, "CN=Site CA: extension 2.5.29.14");
+  const Certificate authority =
+      Change(Below(), root_key_, {"2.5.29.35"},
+             Extension("2.5.29.35", true, WriteDer(kDerSequence, WriteDer(DerContext(0), root_.subject_key_id()))));
+  ExpectRefused(leaf_, {authority}, {root_}, "CN=Site CA: extension 2.5.29.35");
+}
+
+TEST_F(ChainRules, RefuseAKeyUsageWhoseUnusedBitsAreSet) {
+  const CertificateTemplate form = RootTemplate("Root CA", root_key_);
+  const auto with = [&](absl::string_view bits) {
+    return Certificate::FromDer(Changed(form, root_key_, {"2.5.29.15"}, Extension("2.5.29.15", true, bits)));
+  };
+  EXPECT_TRUE(with("\x03\x02\x02\x04").ok());
+  EXPECT_FALSE(with("\x03\x02\x03\x04").ok());
+  EXPECT_FALSE(with("\x03\x02\x07\x84").ok());
+}
+
 TEST_F(ChainRules, RefuseALeafThatNamesAnotherIssuerKey) {
   CertificateTemplate leaf = LeafTemplate("n1", leaf_key_, middle_);
   leaf.authority_key_id = "some other key";
