@@ -1,6 +1,8 @@
 #include "services/bundle/ca_file.h"
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
@@ -64,21 +66,38 @@ std::vector<std::string> FaultsOfText(absl::string_view content) {
   return faults;
 }
 
-void AddFaultsOfCertificate(absl::string_view der, std::size_t number, absl::Time now,
-                            std::vector<std::string>& faults) {
+// What the certificates themselves show. Dates stand apart: one anchor that counts now makes up for others' dates.
+struct CertificateFindings {
+  std::vector<std::string> faults;
+  std::vector<std::string> dates;
+  bool one_counts = false;
+};
+
+void Judge(absl::string_view der, std::size_t number, absl::Time now, CertificateFindings& findings) {
   const auto certificate = x509::Certificate::FromDer(der);
   if (!certificate.ok()) {
-    faults.push_back(absl::StrCat("certificate ", number, ": does not parse"));
+    findings.faults.push_back(absl::StrCat("certificate ", number, ": does not parse"));
     return;
   }
+  if (certificate->ParseWithOpenssl() == nullptr) {
+    findings.faults.push_back(absl::StrCat("certificate ", number, ": OpenSSL cannot parse it, which crashes s2n"));
+  }
+  if (!certificate->is_ca()) findings.faults.push_back(absl::StrCat("certificate ", number, ": is not a CA's"));
   const auto date = [](absl::Time time) { return absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", time, absl::UTCTimeZone()); };
-  if (!certificate->is_ca()) faults.push_back(absl::StrCat("certificate ", number, ": is not a CA's"));
   if (now > certificate->not_after()) {
-    faults.push_back(absl::StrCat("certificate ", number, ": expired at ", date(certificate->not_after())));
+    findings.dates.push_back(absl::StrCat("certificate ", number, ": expired at ", date(certificate->not_after())));
+  } else if (now < certificate->not_before()) {
+    findings.dates.push_back(
+        absl::StrCat("certificate ", number, ": begins only at ", date(certificate->not_before())));
+  } else if (certificate->is_ca()) {
+    findings.one_counts = true;
   }
-  if (now < certificate->not_before()) {
-    faults.push_back(absl::StrCat("certificate ", number, ": begins only at ", date(certificate->not_before())));
-  }
+}
+
+CertificateFindings JudgeAll(const std::vector<x509::PemBlock>& blocks, absl::Time now) {
+  CertificateFindings findings;
+  for (std::size_t at = 0; at < blocks.size(); ++at) Judge(blocks[at].der, at + 1, now, findings);
+  return findings;
 }
 
 }  // namespace
@@ -91,6 +110,9 @@ absl::StatusOr<std::string> RenderCaFile(const std::vector<x509::Certificate>& a
   std::string content;
   for (const x509::Certificate& anchor : anchors) {
     if (!anchor.is_ca()) return malformed("anchors: one is not a CA's certificate");
+    if (anchor.ParseWithOpenssl() == nullptr) {
+      return malformed(absl::StrCat("anchors: ", Comment(anchor.subject()), " is none that OpenSSL can parse"));
+    }
     absl::StrAppend(&content, "# ", Comment(anchor.subject()), "\n", anchor.pem());
   }
   // Slurm maps the file and reads it as a C string: a file that fills its last page has no end.
@@ -113,10 +135,19 @@ std::vector<std::string> FaultsOfCaFile(absl::string_view content, absl::Time no
     return faults;
   }
   if (blocks->empty()) faults.emplace_back("no certificate in it");
-  for (std::size_t at = 0; at < blocks->size(); ++at) {
-    AddFaultsOfCertificate((*blocks)[at].der, at + 1, now, faults);
+  CertificateFindings findings = JudgeAll(*blocks, now);
+  if (!findings.one_counts) {
+    std::move(findings.dates.begin(), findings.dates.end(), std::back_inserter(findings.faults));
   }
+  std::move(findings.faults.begin(), findings.faults.end(), std::back_inserter(faults));
   return faults;
+}
+
+std::vector<std::string> NotesOfCaFile(absl::string_view content, absl::Time now) {
+  const auto blocks = x509::ParsePem(content, kLimits);
+  if (!blocks.ok()) return {};
+  CertificateFindings findings = JudgeAll(*blocks, now);
+  return findings.one_counts ? std::move(findings.dates) : std::vector<std::string>();
 }
 
 }  // namespace signet::bundle

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "services/base/reason.h"
+#include "tests/golden/refused_roots.h"
 #include "tests/services/bundle/anchors.h"
 
 namespace signet::bundle {
@@ -55,6 +56,17 @@ TEST(RenderCaFile, MakesASubjectHarmless) {
 TEST(RenderCaFile, RefusesNoAnchorAndALeaf) {
   EXPECT_EQ(base::ReasonOf(RenderCaFile({}).status()), base::kMalformed);
   EXPECT_EQ(base::ReasonOf(RenderCaFile({MakeAnchor({.is_ca = false})}).status()), base::kMalformed);
+}
+
+TEST(RenderCaFile, RefusesWhatOpensslCannotParse) {
+  int tried = 0;
+  for (const std::string& pem : signet::testing::RefusedRoots()) {
+    const auto root = x509::Certificate::FromPem(pem);
+    if (!root.ok()) continue;
+    EXPECT_EQ(base::ReasonOf(RenderCaFile({MakeAnchor(), *root}).status()), base::kMalformed) << pem;
+    ++tried;
+  }
+  EXPECT_EQ(tried, 3);
 }
 
 class FaultsTest : public ::testing::Test {
@@ -116,6 +128,26 @@ TEST_F(FaultsTest, FindLeavesAndDates) {
   EXPECT_THAT(with({.is_ca = false}), ElementsAre(HasSubstr("is not a CA's")));
   EXPECT_THAT(with({.not_after = Now() - absl::Seconds(1)}), ElementsAre(HasSubstr("expired at")));
   EXPECT_THAT(with({.not_before = Now() + absl::Seconds(1)}), ElementsAre(HasSubstr("begins only at")));
+}
+
+TEST_F(FaultsTest, FindEveryRootThatOpensslCannotParse) {
+  for (const std::string& pem : signet::testing::RefusedRoots()) {
+    EXPECT_THAT(Faults(pem + good_), ElementsAre(HasSubstr("parse"))) << pem;
+  }
+}
+
+TEST_F(FaultsTest, AreNoDatesBesideAnAnchorThatCountsNow) {
+  const std::string expired = MakeAnchor({.not_after = Now() - absl::Seconds(1)}).pem();
+  const std::string future = MakeAnchor({.not_before = Now() + absl::Seconds(1)}).pem();
+  EXPECT_THAT(Faults(expired + good_ + future), IsEmpty());
+  EXPECT_THAT(NotesOfCaFile(expired + good_ + future, Now()),
+              ElementsAre(HasSubstr("certificate 1: expired at"), HasSubstr("certificate 3: begins only at")));
+  EXPECT_THAT(Faults(expired + future), ElementsAre(HasSubstr("expired at"), HasSubstr("begins only at")));
+  EXPECT_THAT(NotesOfCaFile(expired + future, Now()), IsEmpty());
+  // A leaf makes up for nothing.
+  EXPECT_THAT(Faults(MakeAnchor({.is_ca = false}).pem() + expired),
+              ElementsAre(HasSubstr("is not a CA's"), HasSubstr("expired at")));
+  EXPECT_THAT(NotesOfCaFile(good_, Now()), IsEmpty());
 }
 
 }  // namespace
