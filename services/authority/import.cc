@@ -11,6 +11,7 @@
 #include "services/bundle/ca_file.h"
 #include "services/bundle/signed_bundle.h"
 #include "services/x509/certificate.h"
+#include "services/x509/tls_use.h"
 
 namespace signet::authority {
 namespace {
@@ -44,6 +45,8 @@ bool S2nTakes(const x509::PublicKey& key) {
 }
 
 absl::Status CheckAnchor(const x509::Certificate& certificate, absl::Time now) {
+  // s2n reads the file with OpenSSL, and crashes on what that refuses.
+  if (certificate.ParseWithOpenssl() == nullptr) return Refused("OpenSSL, by which Slurm reads it, cannot parse it");
   if (!S2nTakes(certificate.public_key())) {
     return Refused("its key is none that s2n takes: P-256, P-384, P-521, or RSA of 2048 to 4096 bits");
   }
@@ -51,6 +54,7 @@ absl::Status CheckAnchor(const x509::Certificate& certificate, absl::Time now) {
   if (!certificate.is_ca()) return Refused("it is not a CA certificate: basicConstraints with CA:TRUE is missing");
   // RFC 5280 section 4.2.1.3: an absent keyUsage, as `openssl req -x509` leaves it, forbids nothing.
   if (!certificate.allows_certificate_signing()) return Refused("its keyUsage lacks keyCertSign");
+  if (const absl::Status use = x509::CheckTlsUse(certificate); !use.ok()) return Refused(use.message());
   if (absl::Status self = certificate.VerifySignedBy(certificate); !self.ok()) {
     return Refused(
         absl::StrCat("only a self-signed root can be an anchor, and SHA-1 and MD5 do not count: ", self.message()),
@@ -101,7 +105,7 @@ absl::StatusOr<Ground> Survey(const store::Tables& tables, const x509::Certifica
     SIGNET_RETURN_IF_ERROR(CheckBeside(certificate, row, other));
     ground.known |= row.id == certificate.public_key().key_id();
     const bool trusted = row.purpose == store::Purpose::kSlurm && row.state <= store::AuthorityState::kRetired;
-    // s2n's rules for the file refuse an expired anchor: one that ended since the last generation is left out.
+    // Nothing is verified by an expired anchor: one that ended since the last generation is left out.
     if (trusted && now < other.not_after()) ground.anchors.push_back(std::move(other));
   }
   return ground;

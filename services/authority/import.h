@@ -24,7 +24,8 @@ struct Imported {
 // Adds a self-signed CA certificate whose key stays elsewhere as a RETIRED authority of purpose Slurm, and a new bundle
 // generation that holds it, in one transaction with its audit record ("authority.import"); then reloads `authorities`.
 // One that is an anchor already is returned as it stands. INVALID_ARGUMENT names what keeps s2n or Slurm from using it:
-// not self-signed, not a CA, without keyCertSign, expired, a key or signature that s2n refuses.
+// not self-signed, not a CA, without keyCertSign, expired, a key or signature that s2n refuses, bytes that OpenSSL
+// refuses, name constraints or an unknown critical extension, an extendedKeyUsage that is not TLS in both directions.
 absl::StatusOr<Imported> ImportAnchor(absl::string_view cluster, absl::string_view certificate_pem, bool dry_run,
                                       store::Store& store, keys::Custody& custody, Authorities& authorities,
                                       const audit::AuditLog& audit, base::Clock& clock, const audit::Origin& origin);

@@ -5,6 +5,7 @@
 
 #include "services/base/reason.h"
 #include "services/bundle/signed_bundle.h"
+#include "tests/golden/refused_roots.h"
 #include "tests/testing/test_root.h"
 #include "tests/testing/world.h"
 
@@ -122,6 +123,46 @@ MAMBAf8wCgYIKoZIzj0EAwIDSAAwRQIhALlSwdo6zOPbmwRsqEAuaT3beMFfyr/5
 44ogOnlLCYaqAiAZhUyv4TOV+lahm6iYhXc/T0/FfaD/gmo8jsNvKgVDMQ==
 -----END CERTIFICATE-----
 )";
+constexpr char kServerOnly[] = R"(-----BEGIN CERTIFICATE-----
+MIIBRTCB66ADAgECAgEBMAoGCCqGSM49BAMCMBYxFDASBgNVBAMMC3NlcnZlciBv
+bmx5MCAXDTI2MDEwMTAwMDAwMFoYDzIwOTkwMTAxMDAwMDAwWjAWMRQwEgYDVQQD
+DAtzZXJ2ZXIgb25seTBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABNGzvXU7ghWJ
+gXiVmdWe9tFdSOqEbT5ThWiCldQD023ya7h0jIHWuMH9BihCMzTo8iwFKnh8f4wE
+iPHMxJEk01CjKDAmMA8GA1UdEwEB/wQFMAMBAf8wEwYDVR0lBAwwCgYIKwYBBQUH
+AwEwCgYIKoZIzj0EAwIDSQAwRgIhAKlINSUiiW/hyozblo1vdR7A8fExivMowYqU
+7H3Sp+DBAiEA9jMMp7c99TUQMadch3JaXiXWVUohFbw7n52RVWyScHY=
+-----END CERTIFICATE-----
+)";
+constexpr char kAnyUse[] = R"(-----BEGIN CERTIFICATE-----
+MIIBNzCB36ADAgECAgEBMAoGCCqGSM49BAMCMBIxEDAOBgNVBAMMB2FueSB1c2Uw
+IBcNMjYwMTAxMDAwMDAwWhgPMjA5OTAxMDEwMDAwMDBaMBIxEDAOBgNVBAMMB2Fu
+eSB1c2UwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAATRs711O4IViYF4lZnVnvbR
+XUjqhG0+U4VogpXUA9Nt8mu4dIyB1rjB/QYoQjM06PIsBSp4fH+MBIjxzMSRJNNQ
+oyQwIjAPBgNVHRMBAf8EBTADAQH/MA8GA1UdJQQIMAYGBFUdJQAwCgYIKoZIzj0E
+AwIDRwAwRAIgOuem7csbMZysiib74rBEY18JzrNVpKMmaS1p3KU40GUCIFZY3G2R
+Z3kUVEh3VQSXz5n9dM0HxW6DUEuP02nNGFSe
+-----END CERTIFICATE-----
+)";
+constexpr char kNameConstraints[] = R"(-----BEGIN CERTIFICATE-----
+MIIBSDCB7qADAgECAgEBMAoGCCqGSM49BAMCMBYxFDASBgNVBAMMC2NvbnN0cmFp
+bmVkMCAXDTI2MDEwMTAwMDAwMFoYDzIwOTkwMTAxMDAwMDAwWjAWMRQwEgYDVQQD
+DAtjb25zdHJhaW5lZDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABNGzvXU7ghWJ
+gXiVmdWe9tFdSOqEbT5ThWiCldQD023ya7h0jIHWuMH9BihCMzTo8iwFKnh8f4wE
+iPHMxJEk01CjKzApMA8GA1UdEwEB/wQFMAMBAf8wFgYDVR0eBA8wDaALMAmCB2V4
+YW1wbGUwCgYIKoZIzj0EAwIDSQAwRgIhANvFT4sh5L5CDHlggZGRAJemkV5Jj0Wr
+0O037YRlPEnDAiEApECJ0AvYx9zGY3log+fiJEjK/FTnjmOFY7Lnps8/0qk=
+-----END CERTIFICATE-----
+)";
+constexpr char kUnknownCritical[] = R"(-----BEGIN CERTIFICATE-----
+MIIBNzCB3qADAgECAgEBMAoGCCqGSM49BAMCMBMxETAPBgNVBAMMCGNyaXRpY2Fs
+MCAXDTI2MDEwMTAwMDAwMFoYDzIwOTkwMTAxMDAwMDAwWjATMREwDwYDVQQDDAhj
+cml0aWNhbDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABNGzvXU7ghWJgXiVmdWe
+9tFdSOqEbT5ThWiCldQD023ya7h0jIHWuMH9BihCMzTo8iwFKnh8f4wEiPHMxJEk
+01CjITAfMA8GA1UdEwEB/wQFMAMBAf8wDAYDKgMEAQH/BAIFADAKBggqhkjOPQQD
+AgNIADBFAiEAgn8KGVASVVLkEIaQ0kWz9rf6Z0ST3/yrhmrxlSmN3o8CIAOLQAQD
+Jqsir1cBMW21wFYxt7uUbBIu1IyVJA3NloQQ
+-----END CERTIFICATE-----
+)";
 
 class ImportAnchorTest : public ::testing::Test {
  protected:
@@ -208,6 +249,20 @@ TEST_F(ImportAnchorTest, WhatS2nCannotUseIsRefused) {
   ExpectRefused(kIntermediate, "only a self-signed root");
   ExpectRefused(kNoKeyCertSign, "keyCertSign");
   ExpectRefused(std::string(kDocumentedRoot) + kSameSubject, "");
+}
+
+TEST_F(ImportAnchorTest, WhatOpensslCannotParseIsRefused) {
+  const std::vector<std::string> roots = signet::testing::RefusedRoots();
+  ASSERT_EQ(roots.size(), 4U);
+  ExpectRefused(roots[0], "serial");
+  for (std::size_t i = 1; i < roots.size(); ++i) ExpectRefused(roots[i], "OpenSSL");
+}
+
+TEST_F(ImportAnchorTest, ARootThatIsNotForTlsInBothDirectionsIsRefused) {
+  ExpectRefused(kServerOnly, "not TLS in both directions");
+  ExpectRefused(kAnyUse, "not TLS in both directions");
+  ExpectRefused(kNameConstraints, "extension 2.5.29.30");
+  ExpectRefused(kUnknownCritical, "extension 1.2.3.4");
 }
 
 TEST_F(ImportAnchorTest, AnExpiredOrFutureRootIsRefused) {
