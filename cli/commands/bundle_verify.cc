@@ -22,15 +22,20 @@ struct Options {
   std::string cluster;
 };
 
-absl::Status PrintFaults(Session& session, const Options& options, const std::vector<std::string>& faults) {
+absl::Status PrintFindings(Session& session, const Options& options, const std::vector<std::string>& faults,
+                           const std::vector<std::string>& notes) {
   google::protobuf::Struct document;
   (*document.mutable_fields())["file"].set_string_value(options.file);
   auto& list = *(*document.mutable_fields())["faults"].mutable_list_value();
   for (const std::string& fault : faults) list.add_values()->set_string_value(fault);
+  auto& harmless = *(*document.mutable_fields())["notes"].mutable_list_value();
+  for (const std::string& note : notes) harmless.add_values()->set_string_value(note);
   const auto text = [&](bool) {
     std::string lines;
     for (const std::string& fault : faults) absl::StrAppend(&lines, options.file, ": ", fault, "\n");
-    return faults.empty() ? absl::StrCat(options.file, ": good\n") : Printable(lines);
+    for (const std::string& note : notes) absl::StrAppend(&lines, options.file, ": note: ", note, "\n");
+    if (faults.empty()) absl::StrAppend(&lines, options.file, ": good\n");
+    return Printable(lines);
   };
   return session.Print({.text = text, .message = &document, .names = faults});
 }
@@ -65,7 +70,8 @@ absl::Status Verify(Session& session, const Options& options) {
   const bool is_signed = signed_bundle.ParseFromString(content) && !signed_bundle.signature().empty();
   if (is_signed) return VerifySigned(session, options, content);
   const std::vector<std::string> faults = bundle::FaultsOfCaFile(content, session.Now());
-  SIGNET_RETURN_IF_ERROR(PrintFaults(session, options, faults));
+  const std::vector<std::string> notes = bundle::NotesOfCaFile(content, session.Now());
+  SIGNET_RETURN_IF_ERROR(PrintFindings(session, options, faults, notes));
   if (faults.empty()) return absl::OkStatus();
   return base::Refusal(
       absl::StatusCode::kFailedPrecondition, base::kMalformed,
