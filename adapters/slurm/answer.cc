@@ -76,6 +76,8 @@ absl::StatusOr<std::string> CheckAnswer(absl::string_view chain_pem, const x509:
   std::string pem;
   for (const x509::Certificate& certificate : *chain) {
     if (!LoadsInS2n(certificate.public_key())) return Refused("a key of a kind that Slurm's TLS cannot load");
+    // s2n reads it with OpenSSL, and crashes on what that refuses.
+    if (certificate.ParseWithOpenssl() == nullptr) return Refused("a certificate that OpenSSL cannot parse");
     pem += certificate.pem();
   }
   for (const x509::Certificate& intermediate : intermediates) {

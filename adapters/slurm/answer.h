@@ -17,8 +17,8 @@ namespace signet::slurm {
 absl::StatusOr<std::vector<x509::Certificate>> ReadAnchors(const std::string& ca_cert_file);
 
 // The chain as Slurm should print it: leaf first, PEM and nothing else. Error: not the CSR's key or name, a key that
-// s2n does not load, not valid at `now`, a leaf among the intermediates or a root behind the leaf, no way up to
-// `anchors`.
+// s2n does not load, bytes that OpenSSL refuses, not valid at `now`, a leaf among the intermediates or a root behind
+// the leaf, no way up to `anchors`.
 absl::StatusOr<std::string> CheckAnswer(absl::string_view chain_pem, const x509::CertificateRequest& csr,
                                         const std::vector<x509::Certificate>& anchors, absl::Time now);
 

@@ -1,6 +1,8 @@
 #include "adapters/slurm/doctor.h"
 
 #include <algorithm>
+#include <set>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -9,7 +11,9 @@
 #include "adapters/slurm/identity_file.h"
 #include "adapters/slurm/node_state.h"
 #include "adapters/slurm/pod_token.h"
+#include "adapters/slurm/pre_start.h"
 #include "adapters/slurm/servers.h"
+#include "adapters/slurm/spool_directory.h"
 #include "adapters/slurm/token_search.h"
 #include "services/base/reason.h"
 #include "services/bundle/ca_file.h"
@@ -33,7 +37,14 @@ Finding ExamineCaFile(const Config& config, absl::Time now) {
   const absl::StatusOr<std::string> content = files::Read(config.ca_cert_file);
   if (!content.ok()) return Of(Level::kFault, "ca_cert_file", content.status(), kRefresh);
   const std::vector<std::string> faults = bundle::FaultsOfCaFile(*content, now);
-  if (faults.empty()) return Ok(absl::StrCat(config.ca_cert_file, " is one that Slurm can read"));
+  if (faults.empty()) {
+    const std::vector<std::string> notes = bundle::NotesOfCaFile(*content, now);
+    if (notes.empty()) return Ok(absl::StrCat(config.ca_cert_file, " is one that Slurm can read"));
+    return {Level::kNote,
+            absl::StrCat(config.ca_cert_file,
+                         " is one that Slurm can read, though not all of it counts now: ", absl::StrJoin(notes, ", ")),
+            "on the server: signetctl authority list"};
+  }
   return {Level::kFault, absl::StrCat(config.ca_cert_file, ": ", absl::StrJoin(faults, ", ")), kRefresh};
 }
 
@@ -86,6 +97,48 @@ std::vector<Finding> ExamineNode(const Config& config, const Host& host) {
   return findings;
 }
 
+Finding ExamineSpool(const Prospect& prospect) {
+  const std::string enrol_anew = absl::StrCat("mv ", prospect.path, " ", prospect.path, kAsideSuffix,
+                                              " && systemctl restart slurmd   # it enrols anew");
+  switch (prospect.act) {
+    case Prospect::Act::kNothing:
+      if (!prospect.no_directory) return Ok(absl::StrCat(prospect.path, ": there is none, slurmd will enrol"));
+      return {Level::kNote, absl::StrCat("pre-start finds nothing to judge: ", prospect.why),
+              absl::StrCat("scontrol show config | grep SlurmdSpoolDir   # on a compute node: the same as "
+                           "slurmd_spool_dir in ",
+                           ConfigPath())};
+    case Prospect::Act::kKeep:
+      return Ok(absl::StrCat(prospect.path, ": ", prospect.why));
+    case Prospect::Act::kMoveAside:
+      return {Level::kNote, absl::StrCat(prospect.path, ": pre-start will move it aside: ", prospect.why),
+              "systemctl restart slurmd   # it enrols anew"};
+    case Prospect::Act::kLeaveAlone:
+      break;
+  }
+  const std::string what =
+      absl::StrCat(prospect.path, prospect.expired ? ": its certificate is over, and pre-start" : ": pre-start",
+                   " would leave it alone: ", prospect.why);
+  // What pre-start cannot read may be over as well.
+  if (!prospect.readable) {
+    return {Level::kFault, what, prospect.next.empty() ? absl::StrCat("ls -l ", prospect.path) : prospect.next};
+  }
+  return {prospect.expired ? Level::kFault : Level::kNote, what, enrol_anew};
+}
+
+// Pre-start runs before slurmd, as root.
+std::vector<Finding> ExamineSpools(const Config& config, const Host& host, absl::Time now) {
+  if (host.uid != 0) return {};
+  std::vector<std::string> nodes = KnownNodes(config.state_dir, host.uid);
+  if (nodes.empty()) nodes.push_back(host.name);
+  std::vector<Finding> findings;
+  std::set<std::string> seen;
+  for (const std::string& node : nodes) {
+    const Prospect prospect = Foresee(config, host, {node, ""}, now);
+    if (seen.insert(prospect.path).second) findings.push_back(ExamineSpool(prospect));
+  }
+  return findings;
+}
+
 // By the one call that needs no rights.
 Finding ExamineServer(const Config& config, const std::string& address, const Deadline& deadline) {
   if (absl::StartsWith(address, "unix:") && !files::Exists(address.substr(5))) {
@@ -104,6 +157,7 @@ Finding ExamineServer(const Config& config, const std::string& address, const De
 
 std::vector<Finding> Examine(const Config& config, const Host& host, const Deadline& deadline, absl::Time now) {
   std::vector<Finding> findings = {ExamineCaFile(config, now), ExamineBundle(config, host, now)};
+  for (Finding& finding : ExamineSpools(config, host, now)) findings.push_back(std::move(finding));
   for (Finding& finding : ExamineNode(config, host)) findings.push_back(std::move(finding));
   for (const std::string& address : config.servers) findings.push_back(ExamineServer(config, address, deadline));
   return findings;

@@ -22,8 +22,8 @@ struct Finding {
   std::string next;  // the command to type; empty for kOk
 };
 
-// ca_cert_file, the signed bundle and the clock it tells, identity keys and tokens of this user's nodes, the pod's
-// token, each server. Changes nothing.
+// ca_cert_file, the signed bundle and the clock it tells, what pre-start would do at slurmd's next start, identity keys
+// and tokens of this user's nodes, the pod's token, each server. Changes nothing.
 std::vector<Finding> Examine(const Config& config, const Host& host, const Deadline& deadline, absl::Time now);
 
 // "ok: …", "note: …; <next>", "fault: …; <next>", one line each.

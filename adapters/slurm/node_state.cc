@@ -143,7 +143,21 @@ absl::Status NodeState::KeepPending(const Request& request) {
 
 bool NodeState::HasPending() const { return files::Exists(Path("pending")); }
 
+void NodeState::DropSupersededIdentity() {
+  if (!identity_.has_value() || !other_.has_value()) return;
+  const std::optional<Request> answered = pending();
+  if (!answered.has_value() || answered->facts.key_id != identity_->key.public_key().key_id()) return;
+  const std::optional<Request> before = printed();
+  const bool other_was_answered = before.has_value() && before->facts.key_id == other_->key.public_key().key_id();
+  // One that was never answered, beside an older one that is good without a token, has its own token still to spend.
+  if (answered->facts.token_id.empty() && !other_was_answered) return;
+  // Kept by a full disk, it costs an attempt in vain; an error here would cost the node its certificate.
+  KeepIdentities(*identity_, std::nullopt).IgnoreError();
+}
+
 absl::Status NodeState::MarkPrinted() {
+  // While the two requests still tell which key took over from which.
+  DropSupersededIdentity();
   // Not synced: after a power cut an old name only means that the key is used for one request more.
   if (rename(Path("pending").c_str(), Path("printed").c_str()) == 0) return absl::OkStatus();
   return absl::InternalError(absl::StrCat("cannot rename ", Path("pending"), ": ", strerror(errno)));

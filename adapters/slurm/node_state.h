@@ -39,7 +39,7 @@ class NodeState {
 
   // The identity key in use; nullopt before CreateIdentity.
   const std::optional<Identity>& identity() const { return identity_; }
-  // The one that was in use before: it is kept, since nobody knows yet whether the server admits the newer one.
+  // The one that was in use before: it is kept for as long as nobody knows whether the server admits the newer one.
   const std::optional<Identity>& other_identity() const { return other_; }
   // A fresh key for the token with this id (hex; empty: for none). Beside it stays the key whose request was answered
   // last, else the one in use.
@@ -52,7 +52,8 @@ class NodeState {
   // True when a pending request is there, readable or not.
   bool HasPending() const;
   absl::Status KeepPending(const Request& request);
-  // pending becomes printed.
+  // pending becomes printed: Slurm asks for the key once its request was answered. When that admitted the identity in
+  // use in place of the other one, the other one goes: the server would take it for a copy of this node.
   absl::Status MarkPrinted();
   // max(last + 1, Unix milliseconds), durable before it is returned.
   absl::StatusOr<uint64_t> NextSeq(absl::Time now);
@@ -61,6 +62,7 @@ class NodeState {
   NodeState(std::string directory, files::FileLock lock) : directory_(std::move(directory)), lock_(std::move(lock)) {}
   absl::Status Load(const Host& host);
   absl::Status StartOver();
+  void DropSupersededIdentity();
   absl::Status KeepIdentities(Identity in_use, std::optional<Identity> other);
   std::optional<Request> ReadRequest(absl::string_view name) const;
   std::string Path(absl::string_view name) const;

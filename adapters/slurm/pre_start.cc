@@ -30,15 +30,18 @@ std::string InWords(const absl::Status& status) {
   return absl::StrCat(std::string(status.message()), next.empty() ? "" : "; ", next);
 }
 
+using Act = Prospect::Act;
+
 // What to do with certmgr_state, and why.
 struct Verdict {
-  bool aside = false;
+  Act act = Act::kLeaveAlone;
   std::string why;
+  bool expired = false;
 };
 
-Verdict Keep(absl::string_view why) { return {false, std::string(why)}; }
-Verdict Doubt(absl::string_view why) { return {false, absl::StrCat("left alone: ", why)}; }
-Verdict Aside(absl::string_view why) { return {true, std::string(why)}; }
+Verdict Keep(absl::string_view why) { return {Act::kKeep, std::string(why)}; }
+Verdict Doubt(absl::string_view why) { return {Act::kLeaveAlone, std::string(why)}; }
+Verdict Aside(absl::string_view why) { return {Act::kMoveAside, std::string(why)}; }
 
 Verdict JudgeTimeAndChain(const std::vector<x509::Certificate>& chain, absl::Time written,
                           const absl::StatusOr<bundle::Bundle>& verified, absl::Time now) {
@@ -61,7 +64,7 @@ Verdict JudgeTimeAndChain(const std::vector<x509::Certificate>& chain, absl::Tim
     return Aside(absl::StrCat("its certificate does not chain to the trust bundle: ", chains.message()));
   }
   if (!chains.ok()) return Doubt(chains.message());
-  return Keep(absl::StrCat("kept: its certificate is good until ", Utc(leaf.not_after())));
+  return Keep(absl::StrCat("its certificate is good until ", Utc(leaf.not_after())));
 }
 
 Verdict Judge(const SpoolFile& file, const Config& config, const Host& host, const std::string& node, absl::Time now) {
@@ -76,7 +79,9 @@ Verdict Judge(const SpoolFile& file, const Config& config, const Host& host, con
     return Aside("its key is not its certificate's, on which slurmd crashes");
   }
   const absl::Time written = std::max(state->renewed_at, file.modified_at);
-  return JudgeTimeAndChain(*chain, written, HeldBundle(config, host, node, now), now);
+  Verdict verdict = JudgeTimeAndChain(*chain, written, HeldBundle(config, host, node, now), now);
+  verdict.expired = chain->front().not_after() < now;
+  return verdict;
 }
 
 std::string MoveAside(const SpoolDirectory& directory, const std::string& name, absl::string_view why) {
@@ -84,6 +89,43 @@ std::string MoveAside(const SpoolDirectory& directory, const std::string& name, 
   const absl::Status moved = directory.MoveAside(name);
   if (!moved.ok()) return absl::StrCat(path, ": left alone: ", moved.message(), "\n");
   return absl::StrCat(path, ": moved to ", name, kAsideSuffix, ": ", why, "\n");
+}
+
+// What was seen, and the directory in which, held open.
+struct Sight {
+  Prospect prospect;
+  absl::StatusOr<SpoolDirectory> directory;
+};
+
+Sight Look(const Config& config, const Host& host, const PreStartOptions& options, absl::Time now) {
+  std::string node = options.node;
+  if (node.empty()) {
+    const std::vector<std::string> known = KnownNodes(config.state_dir, host.uid);
+    node = known.size() == 1 ? known.front() : host.name;
+  }
+  const std::string path =
+      ExpandSpoolDir(options.spool_dir.empty() ? config.slurmd_spool_dir : options.spool_dir, node, host.name);
+  Sight sight{{}, SpoolDirectory::Open(path)};
+  Prospect& prospect = sight.prospect;
+  prospect.path = absl::StrCat(path, "/", kState);
+  prospect.no_directory = absl::IsNotFound(sight.directory.status());
+  if (prospect.no_directory) {
+    prospect.why = absl::StrCat(path, " is absent");
+    return sight;
+  }
+  const absl::StatusOr<SpoolFile> file =
+      sight.directory.ok() ? sight.directory->Read(kState) : sight.directory.status();
+  if (absl::IsNotFound(file.status())) {
+    prospect.why = "there is none";
+    return sight;
+  }
+  prospect.readable = file.ok();
+  prospect.next = base::NextOf(file.status());
+  Verdict verdict = file.ok() ? Judge(*file, config, host, node, now) : Doubt(file.status().message());
+  prospect.act = verdict.act;
+  prospect.why = std::move(verdict.why);
+  prospect.expired = verdict.expired;
+  return sight;
 }
 
 }  // namespace
@@ -112,31 +154,33 @@ std::string ExpandSpoolDir(const std::string& pattern, const std::string& node, 
   return absl::StrReplaceAll(pattern, {{"%n", node}, {"%h", host_name}});
 }
 
+Prospect Foresee(const Config& config, const Host& host, const PreStartOptions& options, absl::Time now) {
+  return Look(config, host, options, now).prospect;
+}
+
 std::string PreStart(const Config& config, const Host& host, const PreStartOptions& options, absl::Time now) {
-  std::string node = options.node;
-  if (node.empty()) {
-    const std::vector<std::string> known = KnownNodes(config.state_dir, host.uid);
-    node = known.size() == 1 ? known.front() : host.name;
+  const Sight sight = Look(config, host, options, now);
+  const Prospect& prospect = sight.prospect;
+  switch (prospect.act) {
+    case Act::kNothing:
+      return absl::StrCat(prospect.path, ": nothing to do: ", prospect.why, "\n");
+    case Act::kKeep:
+      return absl::StrCat(prospect.path, ": kept: ", prospect.why, "\n");
+    case Act::kLeaveAlone:
+      return absl::StrCat(prospect.path, ": left alone: ", prospect.why, prospect.next.empty() ? "" : "; ",
+                          prospect.next, "\n");
+    case Act::kMoveAside:
+      break;
   }
-  const std::string path =
-      ExpandSpoolDir(options.spool_dir.empty() ? config.slurmd_spool_dir : options.spool_dir, node, host.name);
-  const std::string state_path = absl::StrCat(path, "/", kState);
-  const absl::StatusOr<SpoolDirectory> directory = SpoolDirectory::Open(path);
-  if (absl::IsNotFound(directory.status())) return absl::StrCat(state_path, ": nothing to do: ", path, " is absent\n");
-  if (!directory.ok()) return absl::StrCat(state_path, ": left alone: ", InWords(directory.status()), "\n");
-  const absl::StatusOr<SpoolFile> file = directory->Read(kState);
-  if (absl::IsNotFound(file.status())) return absl::StrCat(state_path, ": nothing to do: there is none\n");
-  if (!file.ok()) return absl::StrCat(state_path, ": left alone: ", InWords(file.status()), "\n");
-  const Verdict verdict = Judge(*file, config, host, node, now);
-  if (!verdict.aside) return absl::StrCat(state_path, ": ", verdict.why, "\n");
+  const SpoolDirectory& directory = *sight.directory;
   std::string lines;
   // First: a kill in between leaves the file by which the next start judges.
-  if (const absl::StatusOr<SpoolFile> old = directory->Read(kOldState); old.ok()) {
-    lines = MoveAside(*directory, kOldState, absl::StrCat("it goes with ", kState));
+  if (const absl::StatusOr<SpoolFile> old = directory.Read(kOldState); old.ok()) {
+    lines = MoveAside(directory, kOldState, absl::StrCat("it goes with ", kState));
   } else if (!absl::IsNotFound(old.status())) {
-    lines = absl::StrCat(path, "/", kOldState, ": left alone: ", InWords(old.status()), "\n");
+    lines = absl::StrCat(directory.path(), "/", kOldState, ": left alone: ", InWords(old.status()), "\n");
   }
-  return lines + MoveAside(*directory, kState, absl::StrCat(verdict.why, "; slurmd will enrol anew"));
+  return lines + MoveAside(directory, kState, absl::StrCat(prospect.why, "; slurmd will enrol anew"));
 }
 
 }  // namespace signet::slurm

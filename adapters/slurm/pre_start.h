@@ -27,6 +27,21 @@ absl::StatusOr<PreStartOptions> ParsePreStart(const std::vector<std::string>& ar
 // slurmd_spool_dir as slurmd reads it: "%n" is the node's name, "%h" the host's short name.
 std::string ExpandSpoolDir(const std::string& pattern, const std::string& node, const std::string& host_name);
 
+// What PreStart would do with certmgr_state.
+struct Prospect {
+  enum class Act { kNothing, kKeep, kLeaveAlone, kMoveAside };
+  Act act = Act::kNothing;
+  std::string path;      // of certmgr_state
+  std::string why;       // in words
+  std::string next;      // what to type about a file or directory that cannot be judged; else empty
+  bool expired = false;  // by this host's clock its certificate is over, whatever speaks against that clock
+  bool readable = true;  // false: it, or its directory, is there, and pre-start does not touch it
+  bool no_directory = false;
+};
+
+// Judges as PreStart does, and renames nothing.
+Prospect Foresee(const Config& config, const Host& host, const PreStartOptions& options, absl::Time now);
+
 // Renames certmgr_state, and certmgr_state.old with it, to ….signet-aside when
 //   - its certificate has expired,
 //   - its certificate does not chain to the trust bundle in ca_cert_file, or

@@ -29,6 +29,7 @@ absl::StatusOr<FoundToken> ReadToken(const std::string& path, const Config& conf
   // Kubernetes mounts secrets behind symbolic links; sackd's user may hold the file by its group.
   SIGNET_ASSIGN_OR_RETURN(const base::SecretBytes text,
                           files::ReadSecret(path, {.allow_group_read = true, .allow_symlink = true}));
+  if (absl::StripAsciiWhitespace(text.ExposeSecret()).empty()) return absl::FailedPreconditionError("empty file");
   if (!evidence::LooksLikeTokenFile(text.ExposeSecret())) return LabToken(path, text, config, node);
   SIGNET_ASSIGN_OR_RETURN(evidence::Token token, evidence::ParseTokenFile(text));
   if (token.node != node) return NotForUs("node", token.node, node);

@@ -4,6 +4,7 @@
 
 #include "adapters/slurm/process.h"
 #include "services/keys/request_signing.h"
+#include "services/x509/der.h"
 #include "tests/adapters/slurm/scratch.h"
 
 namespace signet::slurm {
@@ -67,6 +68,25 @@ TEST_F(CheckAnswerTest, RefusesARootBehindTheLeafOrBeforeIt) {
 }
 
 TEST_F(CheckAnswerTest, RefusesASecondLeaf) { EXPECT_FALSE(Check(Leaf() + Leaf("n2")).ok()); }
+
+TEST_F(CheckAnswerTest, RefusesACertificateThatOpensslCannotParse) {
+  const auto subject = [](const std::string& organization) {
+    const auto rdn = [](const char* oid, const std::string& value) {
+      return x509::WriteDer(
+          x509::kDerSet,
+          x509::WriteDer(x509::kDerSequence, x509::WriteDerOid(oid) + x509::WriteDer(x509::kDerUtf8String, value)));
+    };
+    return x509::WriteDer(x509::kDerSequence, rdn("2.5.4.10", organization) + rdn("2.5.4.3", "n1"));
+  };
+  const auto issued = [&](const std::string& organization) {
+    return authority_.IssueTo(key_.public_key(), subject(organization), "n1", now_ - absl::Hours(1),
+                              now_ + absl::Hours(24));
+  };
+  EXPECT_TRUE(Check(issued("Example")).ok());
+  const auto refused = Check(issued("\xff\xfe"));
+  ASSERT_FALSE(refused.ok());
+  EXPECT_NE(refused.status().message().find("OpenSSL"), absl::string_view::npos) << refused.status();
+}
 
 TEST_F(CheckAnswerTest, RefusesWhatIsNoCertificate) {
   EXPECT_FALSE(Check("").ok());

@@ -21,14 +21,17 @@ class DoctorTest : public testing::Test {
   DoctorTest() {
     config_.cluster = "alpha";
     config_.bundle_pin = bundle_key_.public_key().spki_sha256();
+    PlaceBundle({authority_.root});
+    EXPECT_TRUE(Enrolment(config_, host_, clock_, deadline_).NodeToken("n1").ok());
+  }
+  void PlaceBundle(const std::vector<x509::Certificate>& anchors) {
     bundle::Bundle fields;
     fields.cluster = "alpha";
     fields.generation = 1;
-    fields.ca_cert_pem = *bundle::RenderCaFile({authority_.root});
+    fields.ca_cert_pem = *bundle::RenderCaFile(anchors);
     fields.created_at = absl::FromUnixMillis(absl::ToUnixMillis(now_));
     WriteFile(scratch_ / "signet-bundle", *bundle::Sign(fields, bundle_key_));
     WriteFile(config_.ca_cert_file, fields.ca_cert_pem);
-    EXPECT_TRUE(Enrolment(config_, host_, clock_, deadline_).NodeToken("n1").ok());
   }
   std::string Report() const { return RenderFindings(Examine(config_, host_, Deadline(absl::Seconds(3)), now_)); }
 
@@ -61,6 +64,68 @@ TEST_F(DoctorTest, NamesACaFileThatCrashesSlurm) {
 TEST_F(DoctorTest, NamesAClockBeforeTheBundles) {
   now_ -= absl::Hours(20);
   EXPECT_THAT(Report(), HasSubstr("fault: the clock says "));
+}
+
+TEST_F(DoctorTest, NotesAnOldRootThatExpired) {
+  PlaceBundle({TestAuthority(now_ - absl::Hours(48), now_ - absl::Hours(1)).root, authority_.root});
+  EXPECT_THAT(Report(), HasSubstr("note: " + config_.ca_cert_file + " is one that Slurm can read, though"));
+  EXPECT_THAT(Report(), HasSubstr("certificate 1: expired at "));
+  EXPECT_THAT(Report(), HasSubstr("ok: the trust bundle verifies"));
+  EXPECT_THAT(Report(), Not(HasSubstr("fault: ")));
+}
+
+class DoctorOfSpoolTest : public DoctorTest {
+ protected:
+  void SetUp() override {
+    if (geteuid() != 0) GTEST_SKIP() << "pre-start runs as root";
+    ASSERT_EQ(mkdir(config_.slurmd_spool_dir.c_str(), 0755), 0);
+    // Files are written after the clock was read, and a file from the future is a doubt.
+    now_ += absl::Minutes(1);
+  }
+  void PlaceState(absl::Time not_after) {
+    const keys::PrivateKey key = *keys::PrivateKey::Generate(x509::KeyType::kEcP256);
+    WriteFile(state_,
+              PackCertmgrState(0x2d00, now_ - absl::Hours(12),
+                               authority_.Issue(key.public_key(), "n1", now_ - absl::Hours(48), not_after),
+                               std::string(key.ToPem()->ExposeSecret())),
+              0600);
+  }
+  const std::string state_ = config_.slurmd_spool_dir + "/certmgr_state";
+};
+
+TEST_F(DoctorOfSpoolTest, TellsWhatPreStartWillDo) {
+  EXPECT_THAT(Report(), HasSubstr("ok: " + state_ + ": there is none"));
+  PlaceState(now_ + absl::Hours(24));
+  EXPECT_THAT(Report(), HasSubstr("ok: " + state_ + ": its certificate is good until "));
+  PlaceState(now_ - absl::Hours(1));
+  EXPECT_THAT(Report(), HasSubstr("note: " + state_ + ": pre-start will move it aside: its certificate expired at "));
+  EXPECT_THAT(Report(), Not(HasSubstr("fault: ")));
+  EXPECT_EQ(access(state_.c_str(), F_OK), 0);
+}
+
+TEST_F(DoctorOfSpoolTest, NamesAnExpiredCertificateThatPreStartWouldLeaveAlone) {
+  ASSERT_EQ(unlink((scratch_ / "signet-bundle").c_str()), 0);
+  PlaceState(now_ + absl::Hours(24));
+  EXPECT_THAT(Report(), HasSubstr("note: " + state_ + ": pre-start would leave it alone: no verified trust bundle"));
+  PlaceState(now_ - absl::Hours(1));
+  EXPECT_THAT(Report(),
+              HasSubstr("fault: " + state_ + ": its certificate is over, and pre-start would leave it alone"));
+  EXPECT_THAT(Report(), HasSubstr("; mv " + state_ + " " + state_ + ".signet-aside"));
+}
+
+TEST_F(DoctorOfSpoolTest, NamesWhatPreStartMayNotTouch) {
+  PlaceState(now_ + absl::Hours(24));
+  ASSERT_EQ(chown(config_.slurmd_spool_dir.c_str(), 65534, 65534), 0);
+  EXPECT_THAT(Report(), HasSubstr("fault: " + state_ + ": pre-start would leave it alone: " + config_.slurmd_spool_dir +
+                                  " belongs to uid 65534"));
+  EXPECT_THAT(Report(), HasSubstr("; chown 0 " + config_.slurmd_spool_dir + "\n"));
+}
+
+TEST_F(DoctorOfSpoolTest, NamesASpoolDirectoryThatIsAbsent) {
+  ASSERT_EQ(rmdir(config_.slurmd_spool_dir.c_str()), 0);
+  EXPECT_THAT(Report(),
+              HasSubstr("note: pre-start finds nothing to judge: " + config_.slurmd_spool_dir + " is absent"));
+  EXPECT_THAT(Report(), HasSubstr("SlurmdSpoolDir"));
 }
 
 TEST_F(DoctorTest, NamesAnIdentityThatOthersCanReadOrThatIsDamaged) {

@@ -97,6 +97,48 @@ TEST_F(EnrolmentIdentityTest, ARenewalAsksWithTheIdentityThatWasAnsweredLast) {
   EXPECT_EQ(Renewal().key_id, key_id);
 }
 
+TEST_F(EnrolmentIdentityTest, AKeyThatANewOneTookOverFromIsNeverShownAgain) {
+  Enrol();
+  const std::string old = Renewal().key_id;
+  Key();
+  WriteToken(scratch_ / "n1.token", "n1", "slurmd");
+  host_.parent = "200 1";
+  const std::string fresh = Token().key_id;
+  Csr();
+  Key();
+  ASSERT_NE(fresh, old);
+  // The server is away for several starts, with the token's file still in place, and then without it.
+  for (const char* parent : {"300 1", "400 1", "500 1"}) {
+    host_.parent = parent;
+    EXPECT_EQ(Token().key_id, fresh) << parent;
+  }
+  ASSERT_EQ(unlink((scratch_ / "n1.token").c_str()), 0);
+  for (const char* parent : {"600 1", "700 1"}) {
+    host_.parent = parent;
+    EXPECT_EQ(Token().key_id, fresh) << parent;
+  }
+}
+
+TEST_F(EnrolmentIdentityTest, AKeyThatWasAdmittedWithoutAnAnswerTakesOverAtItsNextTurn) {
+  Enrol();
+  const std::string old = Renewal().key_id;
+  Key();
+  WriteToken(scratch_ / "n1.token", "n1", "slurmd");
+  host_.parent = "200 1";
+  const std::string fresh = Token().key_id;
+  host_.parent = "300 1";
+  EXPECT_EQ(Token().key_id, old) << "an attempt in vain gives the other one its turn";
+  ASSERT_EQ(unlink((scratch_ / "n1.token").c_str()), 0);
+  host_.parent = "400 1";
+  EXPECT_EQ(Token().key_id, fresh);
+  Csr();
+  Key();
+  for (const char* parent : {"500 1", "600 1"}) {
+    host_.parent = parent;
+    EXPECT_EQ(Token().key_id, fresh) << parent;
+  }
+}
+
 TEST_F(EnrolmentIdentityTest, AThirdTokenKeepsTheIdentityThatWasAnswered) {
   Enrol();
   const std::string answered = Renewal().key_id;

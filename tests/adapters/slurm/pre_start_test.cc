@@ -95,6 +95,31 @@ TEST_F(PreStartTest, MovesAnExpiredCertificateAside) {
   ExpectAside("its certificate expired at ");
 }
 
+TEST_F(PreStartTest, DoesItsWorkBesideAnOldRootThatExpired) {
+  const TestAuthority old(now_ - absl::Hours(96), now_ - absl::Hours(1));
+  PlaceBundle({old.root, authority_.root}, now_ - absl::Hours(24));
+  EXPECT_THAT(Run(), HasSubstr("kept: its certificate is good until "));
+  PlaceState(Packed(Issued(old, now_ + absl::Hours(24))));
+  ExpectAside("does not chain to the trust bundle");
+  PlaceState(Expired());
+  ExpectAside("its certificate expired at ");
+}
+
+TEST_F(PreStartTest, ForeseesWithoutTouchingAnything) {
+  const auto act = [this] { return Foresee(config_, HostNamed("host1"), {}, now_).act; };
+  EXPECT_EQ(act(), Prospect::Act::kKeep);
+  PlaceState(Expired());
+  PlaceState("the previous key", "certmgr_state.old");
+  EXPECT_EQ(act(), Prospect::Act::kMoveAside);
+  EXPECT_TRUE(files::Exists(In("certmgr_state")));
+  EXPECT_TRUE(files::Exists(In("certmgr_state.old")));
+  ASSERT_EQ(unlink((scratch_ / "signet-bundle").c_str()), 0);
+  EXPECT_EQ(act(), Prospect::Act::kLeaveAlone);
+  EXPECT_TRUE(Foresee(config_, HostNamed("host1"), {}, now_).expired);
+  ASSERT_EQ(unlink(In("certmgr_state").c_str()), 0);
+  EXPECT_EQ(act(), Prospect::Act::kNothing);
+}
+
 TEST_F(PreStartTest, MovesACertificateAsideThatDoesNotChainToTheVerifiedBundle) {
   PlaceState(Unchained());
   ExpectAside("does not chain to the trust bundle");

@@ -96,6 +96,12 @@ TEST_F(RefreshTest, ChecksAFileThatIsManagedElsewhere) {
   ASSERT_TRUE(line.ok()) << line.status();
   EXPECT_THAT(*line, HasSubstr("not written: managed elsewhere"));
   EXPECT_EQ(ReadFile(managed), good);
+  // An old root that ended beside one that is good keeps no daemon from starting.
+  const std::string ended = TestAuthority(absl::Now() - absl::Hours(48), absl::Now() - absl::Hours(1)).root.pem();
+  WriteFile(managed, ended + good);
+  EXPECT_TRUE(Run().ok());
+  WriteFile(managed, ended);
+  EXPECT_THAT(std::string(Run().status().message()), HasSubstr("expired at"));
 }
 
 TEST_F(RefreshTest, AnEnrolmentByRootReportsTheBundleThatItJustWrote) {

@@ -138,20 +138,27 @@ std::string Certify(const keys::PrivateKey& issuer, const std::string& issuer_de
   return x509::AssembleCertificate(*tbs, algorithm, *issuer.Sign(algorithm, *tbs));
 }
 
-x509::Certificate MakeRoot(const keys::PrivateKey& key) {
+x509::Certificate MakeRoot(const keys::PrivateKey& key, absl::Time not_before, absl::Time not_after) {
   const std::string name = x509::CommonNameDer("Test CA");
-  return *x509::Certificate::FromDer(Certify(key, name, key.public_key(), name, "", true, absl::Now() - absl::Hours(24),
-                                             absl::Now() + absl::Hours(24 * 365)));
+  return *x509::Certificate::FromDer(Certify(key, name, key.public_key(), name, "", true, not_before, not_after));
 }
 
 }  // namespace
 
-TestAuthority::TestAuthority() : key(*keys::PrivateKey::Generate(x509::KeyType::kEcP256)), root(MakeRoot(key)) {}
+TestAuthority::TestAuthority() : TestAuthority(absl::Now() - absl::Hours(24), absl::Now() + absl::Hours(24 * 365)) {}
+
+TestAuthority::TestAuthority(absl::Time not_before, absl::Time not_after)
+    : key(*keys::PrivateKey::Generate(x509::KeyType::kEcP256)), root(MakeRoot(key, not_before, not_after)) {}
 
 std::string TestAuthority::Issue(const x509::PublicKey& leaf, const std::string& name, absl::Time not_before,
                                  absl::Time not_after) const {
+  return IssueTo(leaf, x509::CommonNameDer(name), name, not_before, not_after);
+}
+
+std::string TestAuthority::IssueTo(const x509::PublicKey& leaf, const std::string& subject_der, const std::string& name,
+                                   absl::Time not_before, absl::Time not_after) const {
   return x509::Certificate::FromDer(
-             Certify(key, root.subject_der(), leaf, x509::CommonNameDer(name), name, false, not_before, not_after))
+             Certify(key, root.subject_der(), leaf, subject_der, name, false, not_before, not_after))
       ->pem();
 }
 

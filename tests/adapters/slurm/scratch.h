@@ -41,12 +41,16 @@ std::string PackCertmgrState(uint16_t version, absl::Time renewed_at, const std:
 // This host, with fixed facts.
 Host HostNamed(const std::string& name);
 
-// A self-signed root.
+// A self-signed root, for a year if not told otherwise.
 struct TestAuthority {
   TestAuthority();
+  TestAuthority(absl::Time not_before, absl::Time not_after);
   // A leaf for `key`; fields of the profile that Signet uses.
   std::string Issue(const x509::PublicKey& key, const std::string& name, absl::Time not_before,
                     absl::Time not_after) const;
+  // The same for a Name that is not just `name`.
+  std::string IssueTo(const x509::PublicKey& key, const std::string& subject_der, const std::string& name,
+                      absl::Time not_before, absl::Time not_after) const;
   keys::PrivateKey key;
   x509::Certificate root;
 };

@@ -63,6 +63,21 @@ TEST(FindToken, DerivesTheKeyOfALabToken) {
   EXPECT_EQ(search.token->bundle_pin, "");
 }
 
+TEST(FindToken, CallsAnEmptyFileEmpty) {
+  const Scratch scratch;
+  Config config = ConfigIn(scratch);
+  for (const char* cluster : {"", "alpha"}) {
+    for (const char* content : {"", "\n"}) {
+      config.cluster = cluster;
+      unlink((scratch / "n1.token").c_str());
+      WriteFile(scratch / "n1.token", content, 0400);
+      const TokenSearch search = FindToken(config, "n1", "slurmd");
+      EXPECT_FALSE(search.token.has_value());
+      EXPECT_EQ(search.refused[0], (scratch / "n1.token") + ": empty file");
+    }
+  }
+}
+
 TEST(FindToken, NeverQuotesASecret) {
   const Scratch scratch;
   const Config config = ConfigIn(scratch);
