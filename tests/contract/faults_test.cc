@@ -240,7 +240,7 @@ const Fault kFaults[] = {
        return node.Explain();
      },
      {"CLONE_SUSPECTED", "one is a copy of the other"},
-     "on the copy: systemctl stop slurmd"},
+     "on the copy only: systemctl stop slurmd"},
     {"ClonedMachineWithTheSameId",
      [](const FaultyNode& node) {
        node.EnrolWithToken();
@@ -251,7 +251,7 @@ const Fault kFaults[] = {
        return node.Explain();
      },
      {"CLONE_SUSPECTED", "one is a copy of the other"},
-     "on the copy: systemctl stop slurmd"},
+     "on the copy only: systemctl stop slurmd"},
     {"StateDirectoryThatCannotBeMade",
      [](const FaultyNode& node) {
        node.CreateToken();
