@@ -263,6 +263,27 @@ TEST_F(IssueCommands, BundleVerifyListsEverythingThatWouldCrashSlurm) {
   EXPECT_EQ(Run({"bundle", "verify", Path("empty.pem")}).code, 1);
 }
 
+TEST_F(IssueCommands, BundleVerifyNotesAnOldRootThatExpiredBesideAGoodOne) {
+  static constexpr char kExpired[] = R"(-----BEGIN CERTIFICATE-----
+MIIBIzCByqADAgECAgEBMAoGCCqGSM49BAMCMBExDzANBgNVBAMMBk9sZCBDQTAe
+Fw0yMDAxMDEwMDAwMDBaFw0yMTAxMDEwMDAwMDBaMBExDzANBgNVBAMMBk9sZCBD
+QTBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABMXNdmfACTPt8f27gZBNIR78+WXe
+8zOAf/kKA6gpJT+LuYvACFrtofZy7vxQPPRRNWTvu/FJz3aZVTytuogPKvujEzAR
+MA8GA1UdEwEB/wQFMAMBAf8wCgYIKoZIzj0EAwIDSAAwRQIgekOgW5qakQTi4WhO
+doCKrtRAErDBXTbtDZQeQULNd4oCIQCjj/bG0487SvZkVjNY0wi3Sx2kN1J5dA9Q
+iLAtqxr/Ow==
+-----END CERTIFICATE-----
+)";
+  ASSERT_EQ(Run({"bundle", "write", "--dir", Path("etc")}).code, 0);
+  Write("old.pem", kExpired + Read("etc/ca_cert.pem"));
+  const Result noted = Run({"bundle", "verify", Path("old.pem")});
+  EXPECT_EQ(noted.code, 0) << noted.err;
+  EXPECT_THAT(noted.out, HasSubstr(": note: certificate 1: expired at 2021-01-01"));
+  EXPECT_THAT(noted.out, HasSubstr(": good\n"));
+  Write("only.pem", kExpired);
+  EXPECT_EQ(Run({"bundle", "verify", Path("only.pem")}).code, 1);
+}
+
 TEST_F(IssueCommands, BundleVerifyBelievesASignedBundleByItsPinOnly) {
   ASSERT_EQ(Run({"bundle", "write", "--dir", Path("etc")}).code, 0);
   const std::string file = Path("etc/signet-bundle");
