@@ -1,5 +1,6 @@
 #include "services/enrollment/gatekeeper.h"
 
+#include <cstddef>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -12,13 +13,17 @@
 namespace signet::enrollment {
 namespace {
 
+// Eight boot ids and the commas between them: as many hosts with one identity key are seen to take turns.
+constexpr std::size_t kBootIdsKept = 8 * 36 + 7;
+
 // What the ledger keeps of a statement that was admitted.
 void TakeReport(const evidence::Statement& statement, const Admission& admission, absl::Time now,
                 store::NodeRow& node) {
   node.key_id = statement.key_id;
   node.seq = statement.seq;
   if (statement.boot_id != node.boot_id) {
-    node.previous_boot_id = node.boot_id;
+    const absl::string_view comma = node.previous_boot_id.empty() ? "" : ",";
+    node.previous_boot_id = absl::StrCat(node.boot_id, comma, node.previous_boot_id).substr(0, kBootIdsKept);
     node.boot_id = statement.boot_id;
   }
   if (!statement.machine_id_sha256.empty()) node.machine_id_sha256 = statement.machine_id_sha256;

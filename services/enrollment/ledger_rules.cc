@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "services/base/reason.h"
 #include "services/base/status_macros.h"
@@ -80,7 +81,8 @@ absl::StatusOr<Verdict> JudgeKnown(const store::Tables& tables, const evidence::
     admission.host_changed = !statement.machine_id_sha256.empty() && !node->machine_id_sha256.empty() &&
                              statement.machine_id_sha256 != node->machine_id_sha256;
     // One host never boots into a boot it had before.
-    admission.boots_alternate = statement.boot_id != node->boot_id && statement.boot_id == node->previous_boot_id;
+    admission.boots_alternate =
+        statement.boot_id != node->boot_id && absl::StrContains(node->previous_boot_id, statement.boot_id);
     return verdict;
   }
   // Slurm resends one CSR for as long as slurmctld is away, and whoever captured it may too: the answer is worth

@@ -85,7 +85,7 @@ struct NodeRow {
   std::string key_id;  // the live identity key, hex
   uint64_t seq = 0;
   std::string boot_id;
-  std::string previous_boot_id;  // the one before it; empty when there was none under this identity key
+  std::string previous_boot_id;  // those before it under this identity key, newest first, "," between
   std::string machine_id_sha256;
   absl::Time clone_suspected_at = absl::InfinitePast();  // the last sign of a second host; InfinitePast: never
   std::string serial;                                    // newest certificate

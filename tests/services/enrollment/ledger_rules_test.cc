@@ -13,6 +13,7 @@ using ::signet::testing::SimulatedNode;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
+using ::testing::StartsWith;
 
 class LedgerRules : public EnrollmentTest {
  protected:
@@ -168,14 +169,28 @@ TEST_F(LedgerRules, ABlockStopsALiveKeyAndItsStoredAnswer) {
 
 TEST_F(LedgerRules, RebootsAreNoSignOfAClone) {
   Enrol();
-  for (int boot = 2; boot < 6; ++boot) {
+  for (int boot = 2; boot < 12; ++boot) {
     node_.boot_id = SimulatedNode::BootId(boot);
     Renew(node_);
     Renew(node_);
-    EXPECT_EQ(world_.Node("n1").previous_boot_id, SimulatedNode::BootId(boot - 1));
+    EXPECT_THAT(world_.Node("n1").previous_boot_id, StartsWith(SimulatedNode::BootId(boot - 1)));
   }
   EXPECT_EQ(SuspectedAt(), absl::InfinitePast());
   EXPECT_THAT(LastRecord(), Not(HasSubstr("clone_suspected")));
+  EXPECT_EQ(world_.Node("n1").previous_boot_id.size(), 8U * 36 + 7);
+}
+
+TEST_F(LedgerRules, ThreeHostsThatTakeTurnsAreFlaggedToo) {
+  Enrol();
+  for (const int boot : {2, 3}) {
+    node_.boot_id = SimulatedNode::BootId(boot);
+    Renew(node_);
+    EXPECT_EQ(SuspectedAt(), absl::InfinitePast());
+  }
+  node_.boot_id = SimulatedNode::BootId(1);
+  const absl::Time first = world_.clock.Now();
+  Renew(node_);
+  EXPECT_EQ(SuspectedAt(), first);
 }
 
 TEST_F(LedgerRules, TwoBootIdsThatTakeTurnsAreFlaggedAndAdmitted) {
