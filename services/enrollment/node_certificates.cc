@@ -48,7 +48,7 @@ absl::Status CheckSize(absl::string_view field, absl::string_view value, std::si
   if (!value.empty() && value.size() <= most) return absl::OkStatus();
   return base::Refusal(absl::StatusCode::kInvalidArgument, base::kMalformed,
                        value.empty() ? absl::StrCat(field, " is empty")
-                                     : absl::StrCat(field, " has ", value.size(), " bytes; at most ", most));
+                                     : absl::StrCat(field, " has ", value.size(), " bytes; the limit is ", most));
 }
 
 // A CSR that asks for nothing but what it may, with the claim inside it.
