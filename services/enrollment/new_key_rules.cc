@@ -32,7 +32,9 @@ absl::Status CheckPodMayFollow(const evidence::Statement& statement, const Offer
                                const store::IdentityRow& last) {
   if (offer.kind != EvidenceKind::kKubernetes) return absl::OkStatus();
   SIGNET_ASSIGN_OR_RETURN(const EvidenceKind held, EvidenceKindFromStored(last.evidence));
-  if (StrengthHeld(held) <= StrengthOffered(offer.kind)) return absl::OkStatus();
+  // An approval is as strong as the administrator who gave it.
+  const bool approved = held == EvidenceKind::kApproval;
+  if (!approved && StrengthHeld(held) <= StrengthOffered(offer.kind)) return absl::OkStatus();
   return Denied(base::kWeakerEvidence,
                 absl::StrCat(statement.node, " enrolled at ", TimeText(last.admitted_at), " with evidence of the kind ",
                              EvidenceKindName(held), ", which a pod (kubernetes) does not replace, however new it is"),

@@ -288,6 +288,17 @@ TEST_F(Pods, APodNewerThanAStrongerEnrolmentTakesTheNodeOverOnlyOnceItIsForgotte
   }
 }
 
+TEST_F(Pods, APodDoesNotReplaceANodeThatAnAdministratorApproved) {
+  node_.ForgetEverything();
+  node_.kubernetes_token.clear();
+  Must(world_.node_life->Approve("n1", "slurmd", node_.identity().public_key().key_id(), absl::ZeroDuration(),
+                                 world_.origin));
+  EXPECT_EQ(Refused(node_.Ask()), "");
+  SimulatedNode pod = Successor("uid-after-the-approval");
+  world_.clock.Advance(absl::Seconds(1));
+  EXPECT_EQ(base::ReasonOf(Sign(pod.Ask()).status()), base::kWeakerEvidence);
+}
+
 TEST_F(Pods, ABlockAndItsLiftingDoNotMakeWayForAPod) {
   node_.kubernetes_token.clear();
   Enrol(TokenKind::kSingleUse);
