@@ -145,7 +145,8 @@ std::string BashCompletion() {
       "    -o|--output) COMPREPLY=($(compgen -W '",
       formats,
       "' -- \"$current\")); return ;;\n"
-      "    --cert|--key|--ca|--dir|--file|--out-dir|--libexec|--tokens) COMPREPLY=($(compgen -f -- \"$current\")); return ;;\n"
+      "    --cert|--key|--ca|--dir|--file|--out-dir|--libexec|--tokens) COMPREPLY=($(compgen -f -- \"$current\")); "
+      "return ;;\n"
       "  esac\n"
       "  for word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"
       "    case $word in -*) continue ;; esac\n"

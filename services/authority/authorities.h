@@ -47,8 +47,8 @@ absl::StatusOr<std::shared_ptr<const keys::Signer>> OpenKey(const store::Store& 
 // The opened authorities. Thread-safe; Reload() swaps the whole list at once.
 class Authorities {
  public:
-  // Opens every signer, except of imported anchors, and checks that key and certificate match and that the active ones are valid now:
-  // FAILED_PRECONDITION names the fault and the cure. References must outlive this.
+  // Opens every signer, except of imported anchors, and checks that key and certificate match and that the active ones
+  // are valid now: FAILED_PRECONDITION names the fault and the cure. References must outlive this.
   static absl::StatusOr<std::unique_ptr<Authorities>> Open(store::Store& store, keys::Custody& custody,
                                                            base::Clock& clock);
   absl::Status Reload();

@@ -2,6 +2,7 @@
 #ifndef SIGNET_TESTS_SERVICES_EVIDENCE_EXAMPLE_H_
 #define SIGNET_TESTS_SERVICES_EVIDENCE_EXAMPLE_H_
 
+#include <algorithm>
 #include <string>
 
 #include "services/evidence/statement.h"
@@ -27,6 +28,11 @@ inline Statement ExampleStatement() {
   statement.adapter_version = "0.1.0";
   statement.machine_id_sha256 = x509::Sha256("a machine");
   return statement;
+}
+
+// What may stand in an error line.
+inline bool IsTextSafe(absl::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });
 }
 
 inline keys::PrivateKey NewKey() { return *keys::PrivateKey::Generate(x509::KeyType::kEcP256); }

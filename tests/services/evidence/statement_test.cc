@@ -16,10 +16,6 @@ namespace {
 
 using ::testing::HasSubstr;
 
-bool IsTextSafe(absl::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });
-}
-
 void ExpectRefused(absl::string_view bytes, const std::string& what = "") {
   const auto refused = SignedStatement::Parse(bytes);
   ASSERT_FALSE(refused.ok()) << what;
@@ -353,56 +349,6 @@ TEST(CheckTimes, RefusesALongerLifeThanSevenDays) {
   EXPECT_FALSE(CheckTimes(statement, statement.issued_at).ok());
   statement.expires_at = statement.issued_at;
   EXPECT_FALSE(CheckTimes(statement, statement.issued_at).ok());
-}
-
-TEST(ScriptToken, IsOneLineOfLettersAndComesBack) {
-  const std::string bytes = Forge().Signed();
-  const std::string text = EncodeScriptToken(bytes);
-  EXPECT_EQ(text.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_."),
-            std::string::npos);
-  EXPECT_EQ(*DecodeScriptToken(text), bytes);
-  EXPECT_EQ(*DecodeScriptToken(text + "\n"), bytes);
-}
-
-// Every one of these passes the documented shell scripts.
-TEST(ScriptToken, RefusesWhatTheShellScriptsAccept) {
-  const std::string text = EncodeScriptToken(Forge().Signed());
-  for (const std::string& wrong : {std::string(),
-                                   std::string(" "),
-                                   std::string("\n"),
-                                   std::string(".*"),
-                                   std::string("signet1."),
-                                   std::string("signet1.\n"),
-                                   text + " ",
-                                   " " + text,
-                                   text + "\n\n",
-                                   text + "\r\n",
-                                   "x" + text,
-                                   text + "=",
-                                   text + "==",
-                                   "Signet1." + text.substr(8),
-                                   "signet2." + text.substr(8),
-                                   text.substr(8),
-                                   std::string("signet1.\xff\xfe"),
-                                   std::string("signet1.A"),
-                                   std::string("signet1.AB"),  // stray bits
-                                   std::string("signet1.AA\0AA", 13),
-                                   "signet1." + std::string(1 << 20, 'A'),
-                                   std::string(1 << 20, 'x'),
-                                   std::string("signet1.AA AA"),
-                                   std::string("signet1.+/AA")}) {
-    const auto refused = DecodeScriptToken(wrong);
-    EXPECT_EQ(base::ReasonOf(refused.status()), base::kMalformed) << wrong.substr(0, 40);
-    EXPECT_TRUE(IsTextSafe(refused.status().message()));
-  }
-}
-
-TEST(ScriptToken, OfEveryPrefixIsRefusedAsTokenOrAsStatement) {
-  const std::string text = EncodeScriptToken(Forge().Signed());
-  for (std::size_t size = 0; size < text.size(); ++size) {
-    const auto decoded = DecodeScriptToken(absl::string_view(text).substr(0, size));
-    EXPECT_FALSE(decoded.ok() && SignedStatement::Parse(*decoded).ok()) << size;
-  }
 }
 
 }  // namespace
