@@ -37,7 +37,7 @@ absl::Status NoDirectory(const std::string& directory, uid_t uid, absl::string_v
 
 // The parent may be writable for others, so whoever was first may have made ours.
 absl::Status MakeUserDirectory(const std::string& directory, uid_t uid) {
-  const absl::Status made = files::MakeDirectories(directory, kPrivateDirectory);
+  absl::Status made = files::MakeDirectories(directory, kPrivateDirectory);
   if (absl::IsResourceExhausted(made)) return made;
   if (!made.ok()) return NoDirectory(directory, uid, made.message());
   struct stat info = {};

@@ -105,6 +105,7 @@ absl::Status AddUsedKey(const store::Tables& tables, FindingGround& ground, cons
 
 Finding AllIsWell(const Explanation& explanation, const FindingGround& ground) {
   std::vector<std::string> parts;
+  parts.reserve(explanation.daemons.size());
   for (const ExplainedDaemon& daemon : explanation.daemons) {
     parts.push_back(absl::StrCat(daemon.node.daemon, " holds a certificate until ",
                                  When(daemon.node.not_after, ground.now), " and last asked ",

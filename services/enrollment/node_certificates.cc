@@ -110,10 +110,10 @@ absl::StatusOr<Judgment> NodeCertificates::JudgeOnSnapshot(const Claim& claim) c
 absl::Status NodeCertificates::ReviewPod(Claim& claim) {
   // Spent afterwards only, or the API's own outage would spend it.
   SIGNET_RETURN_IF_ERROR(limits_.RoomForUnproven());
-  const absl::Status reviewed = claim.ReviewPod(*pods_);
+  absl::Status reviewed = claim.ReviewPod(*pods_);
   // That the API is down says nothing about who asks.
   if (reviewed.ok() || absl::IsUnavailable(reviewed)) return reviewed;
-  return limits_.TakeUnproven(reviewed);
+  return limits_.TakeUnproven(std::move(reviewed));
 }
 
 absl::StatusOr<Admission> NodeCertificates::Hear(Claim& claim) {

@@ -61,7 +61,8 @@ absl::Status RequestLimits::TakeUnproven(absl::Status refusal) {
   const absl::Time now = clock_.Now();
   const base::MutexLock lock(mutex_);
   const absl::Duration wait = Take(unproven_, static_cast<double>(rates_.unproven_failures_per_minute), now);
-  return wait == absl::ZeroDuration() ? refusal : TooManyUnproven(rates_.unproven_failures_per_minute, wait);
+  if (wait == absl::ZeroDuration()) return refusal;
+  return TooManyUnproven(rates_.unproven_failures_per_minute, wait);
 }
 
 absl::Status RequestLimits::RoomForUnproven() {
