@@ -3,7 +3,7 @@ add_library(signet_warnings INTERFACE)
 target_compile_options(signet_warnings INTERFACE -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wformat=2
   -Wimplicit-fallthrough -Wundef -Werror)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
-  target_compile_options(signet_warnings INTERFACE -Wthread-safety)
+  target_compile_options(signet_warnings INTERFACE -Wthread-safety -Wreserved-identifier)
 elseif(CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   # GCC 12 warns of overlaps inside std::string's own operator+ (its bug 105651).
   target_compile_options(signet_warnings INTERFACE -Wno-restrict)

@@ -298,7 +298,9 @@ TEST_F(ChainRules, ReadTheSameAsOpenssl) {
     EXPECT_EQ((X509_get_extension_flags(theirs.get()) & EXFLAG_CA) != 0, one.is_ca());
     EXPECT_EQ((X509_get_key_usage(theirs.get()) & KU_DIGITAL_SIGNATURE) != 0, one.allows_digital_signature());
     EXPECT_EQ((X509_get_key_usage(theirs.get()) & KU_KEY_CERT_SIGN) != 0, one.allows_certificate_signing());
-    char* serial = BN_bn2hex(ASN1_INTEGER_to_BN(X509_get0_serialNumber(theirs.get()), nullptr));
+    BIGNUM* number = ASN1_INTEGER_to_BN(X509_get0_serialNumber(theirs.get()), nullptr);
+    char* serial = BN_bn2hex(number);
+    BN_free(number);
     EXPECT_EQ(absl::AsciiStrToLower(serial), one.serial());
     OPENSSL_free(serial);
   }
