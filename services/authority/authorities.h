@@ -51,6 +51,7 @@ class Authorities {
   // are valid now: FAILED_PRECONDITION names the fault and the cure. References must outlive this.
   static absl::StatusOr<std::unique_ptr<Authorities>> Open(store::Store& store, keys::Custody& custody,
                                                            base::Clock& clock);
+  // One after the other, so that an older list never replaces a newer one.
   absl::Status Reload();
 
   // The one that signs; FAILED_PRECONDITION when there is none.
@@ -59,7 +60,7 @@ class Authorities {
   absl::StatusOr<std::shared_ptr<const Authority>> Find(absl::string_view id) const;
   // Oldest first.
   std::vector<std::shared_ptr<const Authority>> List() const;
-  // What verifies a leaf of this purpose: certificates of PREPARED, ACTIVE and RETIRED authorities.
+  // What verifies a leaf of this purpose: anchors of PREPARED, ACTIVE and RETIRED authorities.
   std::vector<x509::Certificate> Anchors(store::Purpose purpose) const;
 
  private:
@@ -68,6 +69,7 @@ class Authorities {
   store::Store& store_;
   keys::Custody& custody_;
   base::Clock& clock_;
+  base::Mutex reloading_;
   mutable base::Mutex mutex_;
   std::vector<std::shared_ptr<const Authority>> list_ ABSL_GUARDED_BY(mutex_);
 };

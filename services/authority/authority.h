@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "services/keys/signer.h"
 #include "services/store/rows.h"
 #include "services/x509/certificate.h"
@@ -21,6 +22,12 @@ struct Authority {
   x509::Certificate certificate;
   std::shared_ptr<const keys::Signer> signer;  // null when REVOKED, DESTROYED or imported
   std::vector<x509::Certificate> chain_above;
+  x509::Certificate anchor;                        // in the trust bundle: `certificate`, or a subordinate's root
+  std::vector<x509::Certificate> intermediates;    // of a subordinate: `certificate` first; else empty
+  absl::Time prepared_at = absl::InfinitePast();   // or imported
+  absl::Time activated_at = absl::InfinitePast();  // InfinitePast: never, here and below
+  absl::Time retired_at = absl::InfinitePast();
+  absl::Time revoked_at = absl::InfinitePast();
 };
 
 }  // namespace signet::authority

@@ -22,6 +22,7 @@ namespace signet::issuance {
 // What an engine above has approved.
 struct Approval {
   store::Purpose purpose = store::Purpose::kSlurm;
+  std::string authority_id;  // the one that signs; empty: the active one of `purpose`
   store::Profile profile_id = store::Profile::kNode;
   policy::Profile profile;
   policy::LeafNames names;
@@ -59,12 +60,14 @@ class Issuer {
                                                         base::Clock& clock, base::Random& random,
                                                         telemetry::Logger& logger);
 
-  // Builds and lints the to-be-signed bytes under the active authority. No lasting effect.
+  // Builds and lints the to-be-signed bytes under the active authority, or the one approved. No lasting effect.
   absl::StatusOr<Prepared> Prepare(const Approval& approval) const;
-  // Inserts the record within the caller's transaction.
+  // Inserts the record within the caller's transaction. ABORTED, and worth another try, when the authority was rotated
+  // away since Prepare: what it would sign might outlive it.
   absl::Status Record(store::Tables& tables, const Prepared& prepared) const;
   // Call only after the transaction of Record is durable. Signs exactly the recorded bytes, verifies the signature with
-  // the authority's certificate, stores the result with a coming commit.
+  // the authority's certificate, stores the result with a coming commit. FAILED_PRECONDITION when the authority was
+  // revoked since.
   absl::StatusOr<Issued> Release(Prepared prepared) const;
   // Answers again: the stored certificate, or a signature over the stored bytes when the first was lost.
   // FAILED_PRECONDITION when it is no longer worth having: its authority is neither ACTIVE nor RETIRED, it is revoked,

@@ -25,7 +25,8 @@ class NamedCertificates {
   NamedCertificates(std::string cluster, Issuer& issuer, audit::AuditLog& audit, store::Store& store,
                     policy::Profile service_profile, policy::Profile control_profile);
 
-  // `service`: slurmctld, slurmdbd or slurmrestd, and the CSR's only name. NAME_REFUSED otherwise.
+  // `service`: slurmctld, slurmdbd or slurmrestd, and the CSR's only name. NAME_REFUSED otherwise. A caller of role
+  // "service" may ask for its own name only (ACCESS_DENIED).
   absl::StatusOr<Issued> IssueService(absl::string_view service, absl::string_view csr_pem,
                                       const audit::Origin& origin);
   // `role_name`: "controller", "observer", "service", "provisioner", "auditor", "admin"; URI SAN
@@ -33,6 +34,13 @@ class NamedCertificates {
   // stored with the certificate's record as what every certificate of that name may make boot tokens for.
   absl::StatusOr<Issued> IssueClient(absl::string_view role_name, absl::string_view name, absl::string_view nodes,
                                      absl::string_view csr_pem, const audit::Origin& origin);
+  // The caller's own role and name again, by its control certificate (Origin::role and name; a provisioner keeps the
+  // nodes that the ledger has). ACCESS_DENIED without a name: on a socket nobody showed one.
+  absl::StatusOr<Issued> RenewClient(absl::string_view csr_pem, const audit::Origin& origin);
+  // A probe's client certificate, CN "signet-probe", under a Slurm authority that is PREPARED, ACTIVE or RETIRED,
+  // without anything above the leaf in its chain.
+  absl::StatusOr<Issued> IssueProbe(absl::string_view authority_id, absl::string_view csr_pem,
+                                    const audit::Origin& origin);
   // signetd's own listener: dNSNames as configured (host names; IP addresses are not supported and refused), and the
   // cluster's URI signet://<cluster>/server/signetd.
   absl::StatusOr<Issued> IssueListener(const std::vector<std::string>& names, const x509::PublicKey& key,

@@ -19,7 +19,7 @@ namespace signet::policy {
 inline constexpr absl::Duration kLeafBackdate = absl::Hours(1);
 inline constexpr absl::Duration kAuthorityBackdate = absl::Hours(24);
 
-// "node", "service" or "control".
+// "node", "service", "control" or "probe".
 struct Profile {
   std::string name;
   absl::Duration lifetime;  // from now; the backdate comes on top
@@ -28,6 +28,8 @@ struct Profile {
 Profile NodeProfile(absl::Duration lifetime = absl::Hours(24 * 7));
 Profile ServiceProfile(absl::Duration lifetime = absl::Hours(24 * 90));
 Profile ControlProfile(absl::Duration lifetime = absl::Hours(24 * 90));
+// A TLS client that asks daemons whom they trust: ten minutes, a full Slurm credential for that long.
+Profile ProbeProfile();
 // FAILED_PRECONDITION when the lifetime is out of bounds (an hour to 825 days), naming both.
 absl::Status CheckProfile(const Profile& profile);
 
@@ -58,10 +60,19 @@ absl::StatusOr<x509::CertificateTemplate> RootTemplate(absl::string_view subject
                                                        const x509::PublicKey& key, absl::string_view random_serial,
                                                        absl::Time now);
 
+// A cross certificate (docs/profiles.md): `issuer` vouches for `subject`'s name and key, as a CA without pathlen and
+// without extendedKeyUsage, for `lifetime` from `now`, backdated a day, within both certificates' validity
+// (FAILED_PRECONDITION otherwise).
+absl::StatusOr<x509::CertificateTemplate> CrossTemplate(const x509::Certificate& issuer,
+                                                        const x509::Certificate& subject, absl::Duration lifetime,
+                                                        absl::string_view random_serial, absl::Time now);
+
 // A certificate as it would be released is right for its profile: every rule of docs/profiles.md, checked on the parsed
 // bytes. INTERNAL names the first rule broken. `certificate` may be signed by a throwaway key.
 absl::Status LintLeaf(const Profile& profile, const x509::Certificate& certificate, const x509::Certificate& issuer);
 absl::Status LintRoot(const x509::Certificate& certificate);
+absl::Status LintCross(const x509::Certificate& cross, const x509::Certificate& issuer,
+                       const x509::Certificate& subject);
 
 }  // namespace signet::policy
 

@@ -21,7 +21,57 @@ struct AuthorityRow {
   std::string handle;
   std::string spki_der;
   uint64_t generation = 0;  // of this row: compare-and-set
+  absl::Time created_at;    // when it became PREPARED, ACTIVE at the first start, or was imported
+  absl::Time activated_at = absl::InfinitePast();  // the last time; InfinitePast: never, here and below
+  absl::Time retired_at = absl::InfinitePast();
+  absl::Time revoked_at = absl::InfinitePast();
+  // Of a subordinate authority; empty for a root. What a leaf's chain carries above the leaf, PEM, its own certificate
+  // first, and the root that is in the trust bundle in its stead.
+  std::string intermediates_pem;
+  std::string anchor_der;
+};
+
+// A cross certificate: `issuer_id` vouches for the anchor of `subject_id`.
+struct CrossRow {
+  std::string serial;  // hex
+  std::string issuer_id;
+  std::string subject_id;
+  std::string certificate_der;
+  absl::Time not_after;
   absl::Time created_at;
+};
+
+// An administrator's word that a host has loaded an authority's root.
+struct AckRow {
+  std::string authority_id;
+  std::string host;  // or a service's name
+  std::string reason;
+  std::string acked_by;  // audit::Origin::actor
+  absl::Time acked_at;
+};
+
+// What a program on a host said last of itself.
+struct ReportRow {
+  std::string host;
+  std::string program;  // "slurmctld", "slurmdbd", "slurmrestd", "host"
+  uint64_t disk_generation = 0;
+  std::string disk_sha256;
+  uint64_t loaded_generation = 0;
+  std::string loaded_sha256;  // empty: it does not know
+  std::string served_serial;  // hex; empty: it does not know
+  std::string adapter_version;
+  std::string reported_by;  // audit::Origin::actor
+  absl::Time reported_at;
+};
+
+// What a daemon answered last when it was shown a certificate of an authority.
+struct ProbeRow {
+  std::string host;
+  std::string program;
+  std::string authority_id;
+  bool trusted = false;
+  std::string served_serial;  // hex
+  absl::Time probed_at;
 };
 
 // A key that is no authority: purpose "bundle" or "audit".
@@ -39,8 +89,10 @@ struct BundleRow {
   absl::Time created_at;
 };
 
-enum class Profile { kNode = 1, kService = 2, kControl = 3 };
+enum class Profile { kNode = 1, kService = 2, kControl = 3, kProbe = 4 };
 enum class CertificateState { kRecorded = 1, kIssued = 2, kRevoked = 3 };
+// RFC 5280 section 5.3.1.
+enum class RevocationReason { kUnspecified = 0, kKeyCompromise = 1, kSuperseded = 4, kCessationOfOperation = 5 };
 
 // The record that exists before the signature does.
 struct CertificateRow {
@@ -59,10 +111,22 @@ struct CertificateRow {
   absl::Time not_before;
   absl::Time not_after;
   absl::Time recorded_at;
+  absl::Time revoked_at = absl::InfinitePast();  // InfinitePast: never
+  RevocationReason revocation_reason = RevocationReason::kUnspecified;
+};
+
+// The newest certificate revocation list of an authority.
+struct RevocationListRow {
+  std::string authority_id;
+  uint64_t number = 0;  // cRLNumber
+  std::string der;
+  int64_t entries = 0;
+  absl::Time this_update;
+  absl::Time next_update;
 };
 
 // What ended an identity key.
-enum class EndedBy { kNothing = 0, kEnrolment = 1, kBlock = 2, kForget = 3 };
+enum class EndedBy { kNothing = 0, kEnrolment = 1, kBlock = 2, kForget = 3, kRevocation = 4 };
 
 // An identity key that was admitted once. Never deleted: one that ended must be recognised when it is used again.
 struct IdentityRow {

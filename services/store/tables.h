@@ -26,12 +26,42 @@ class AuthorityTable {
   virtual absl::Status Update(const AuthorityRow& row) = 0;
   virtual absl::StatusOr<KeyRow> FindKey(absl::string_view purpose) const = 0;
   virtual absl::Status InsertKey(const KeyRow& row) = 0;
+
+  // Oldest first, expired ones too.
+  virtual absl::StatusOr<std::vector<CrossRow>> ListCrosses() const = 0;
+  virtual absl::Status InsertCross(const CrossRow& row) = 0;
+
+  // The newest list of an authority.
+  virtual absl::StatusOr<RevocationListRow> FindRevocationList(absl::string_view authority_id) const = 0;
+  // Inserts or replaces, by authority.
+  virtual absl::Status PutRevocationList(const RevocationListRow& row) = 0;
+};
+
+// What is known of who has loaded which root, besides the nodes' own statements (NodeTable).
+class SightingTable {
+ public:
+  virtual ~SightingTable() = default;
+  virtual absl::StatusOr<std::vector<AckRow>> ListAcks(absl::string_view authority_id) const = 0;
+  // True when it was not there.
+  virtual absl::StatusOr<bool> InsertAck(const AckRow& row) = 0;
+  // By host and program.
+  virtual absl::StatusOr<std::vector<ReportRow>> ListReports() const = 0;
+  // Inserts or replaces, by host and program.
+  virtual absl::Status PutReport(const ReportRow& row) = 0;
+  // True when it was there.
+  virtual absl::StatusOr<bool> DeleteReport(absl::string_view host, absl::string_view program) = 0;
+  // Of one authority, by host and program.
+  virtual absl::StatusOr<std::vector<ProbeRow>> ListProbes(absl::string_view authority_id) const = 0;
+  // Inserts or replaces, by host, program and authority.
+  virtual absl::Status PutProbe(const ProbeRow& row) = 0;
 };
 
 class BundleTable {
  public:
   virtual ~BundleTable() = default;
   virtual absl::StatusOr<BundleRow> Newest() const = 0;
+  // Newest first; at most `limit`.
+  virtual absl::StatusOr<std::vector<BundleRow>> List(int limit) const = 0;
   virtual absl::Status Insert(const BundleRow& row) = 0;
 };
 
@@ -61,6 +91,22 @@ class CertificateTable {
   virtual absl::StatusOr<CertificatePage> List(const CertificateQuery& query) const = 0;
   // The newest certificate of a subject under a profile.
   virtual absl::StatusOr<CertificateRow> Newest(Profile profile, absl::string_view subject) const = 0;
+  // Certificates that end after `now` and are not revoked, of one authority, by serial, strictly after the given one;
+  // without tbs_der and der.
+  virtual absl::StatusOr<std::vector<CertificateRow>> ListLive(absl::string_view authority_id, absl::Time now,
+                                                               absl::string_view after_serial, int limit) const = 0;
+  virtual absl::StatusOr<int64_t> CountLive(absl::string_view authority_id, absl::Time now) const = 0;
+  // Recorded or issued → revoked; true when it was neither before. NOT_FOUND for an unknown serial.
+  virtual absl::StatusOr<bool> Revoke(absl::string_view serial, absl::Time when, RevocationReason reason) = 0;
+  // Revokes what ListLive would list, and, of a subject, those of profiles node and service; their number. O(log n)
+  // each.
+  virtual absl::StatusOr<int64_t> RevokeOfAuthority(absl::string_view authority_id, absl::Time now,
+                                                    RevocationReason reason) = 0;
+  virtual absl::StatusOr<int64_t> RevokeOfSubject(absl::string_view subject, absl::Time now,
+                                                  RevocationReason reason) = 0;
+  // Revoked certificates of an authority that end after `now`, by serial; without tbs_der and der.
+  virtual absl::StatusOr<std::vector<CertificateRow>> ListRevoked(absl::string_view authority_id, absl::Time now,
+                                                                  absl::string_view after_serial, int limit) const = 0;
 };
 
 struct NodeCounts {
@@ -80,6 +126,8 @@ class NodeTable {
   virtual absl::StatusOr<std::vector<NodeRow>> List(absl::string_view after_name, absl::string_view after_daemon,
                                                     int limit) const = 0;
   virtual absl::StatusOr<NodeCounts> Count(absl::Time now) const = 0;
+  // The highest bundle generation that any of them reported, on disk or loaded; 0 when there is none.
+  virtual absl::StatusOr<uint64_t> HighestGeneration() const = 0;
 
   virtual absl::StatusOr<IdentityRow> FindIdentity(absl::string_view key_id) const = 0;
   virtual absl::Status InsertIdentity(const IdentityRow& row) = 0;
@@ -191,6 +239,7 @@ class Tables {
  public:
   virtual ~Tables() = default;
   virtual AuthorityTable& authorities() = 0;
+  virtual SightingTable& sightings() = 0;
   virtual BundleTable& bundles() = 0;
   virtual CertificateTable& certificates() = 0;
   virtual NodeTable& nodes() = 0;
@@ -201,6 +250,7 @@ class Tables {
   virtual ProvisionerTable& provisioners() = 0;
   virtual AuditTable& audit() = 0;
   const AuthorityTable& authorities() const { return const_cast<Tables*>(this)->authorities(); }
+  const SightingTable& sightings() const { return const_cast<Tables*>(this)->sightings(); }
   const BundleTable& bundles() const { return const_cast<Tables*>(this)->bundles(); }
   const CertificateTable& certificates() const { return const_cast<Tables*>(this)->certificates(); }
   const NodeTable& nodes() const { return const_cast<Tables*>(this)->nodes(); }

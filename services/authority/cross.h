@@ -1,0 +1,36 @@
+// Cross certificates: who trusts the former authority only can verify leaves of the new one.
+#ifndef SIGNET_SERVICES_AUTHORITY_CROSS_H_
+#define SIGNET_SERVICES_AUTHORITY_CROSS_H_
+
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "services/authority/authority.h"
+#include "services/store/rows.h"
+#include "services/x509/certificate.h"
+
+namespace signet::authority {
+
+// How long the former authority is held, and how long a leaf lives at most: a cross certificate lives no longer than
+// the hold plus two leaf lifetimes.
+absl::Duration CrossLifetime(absl::Duration hold, absl::Duration longest_leaf);
+
+// `issuer` vouches for the anchor of `subject`, for `lifetime` from `now`, backdated a day. FAILED_PRECONDITION when it
+// would outlive either of them, when `issuer` has no key here, or when a certificate between `issuer` and its anchor,
+// or that anchor, has a path length that verifiers would refuse (RFC 5280 section 4.2.1.9).
+absl::StatusOr<store::CrossRow> MakeCross(const Authority& issuer, const Authority& subject, absl::Duration lifetime,
+                                          absl::string_view random_serial, absl::Time now);
+
+// What a leaf of `authority` carries above itself: of a subordinate one its intermediates; then, while its issuer is
+// ACTIVE or RETIRED and `now` is before its end, the newest cross certificate for its anchor, and what a leaf of that
+// issuer would carry. Never a self-signed certificate, never one twice: each certificate's issuer is the next one's
+// subject, so that a verifier finds the path whichever anchor it trusts. `others`: every authority, by its
+// `intermediates` and state; their chain_above is not read.
+std::vector<x509::Certificate> ChainAbove(const Authority& authority, const std::vector<Authority>& others,
+                                          const std::vector<store::CrossRow>& crosses, absl::Time now);
+
+}  // namespace signet::authority
+
+#endif  // SIGNET_SERVICES_AUTHORITY_CROSS_H_

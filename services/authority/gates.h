@@ -1,0 +1,58 @@
+// What must be seen before an authority's next step: who would be lost by it.
+#ifndef SIGNET_SERVICES_AUTHORITY_GATES_H_
+#define SIGNET_SERVICES_AUTHORITY_GATES_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "services/store/rows.h"
+#include "services/store/tables.h"
+
+namespace signet::authority {
+
+enum class BlockerKind {
+  kNodeNotLoaded = 1,
+  kServiceNotLoaded = 2,
+  kHostNotLoaded = 3,
+  kNodeCertificate = 4,
+  kServiceCertificate = 5,
+  kHold = 6,
+};
+
+// One reason why a gate is closed. See RotationBlocker in proto/signet/v1/rotation.proto.
+struct Blocker {
+  BlockerKind kind;
+  std::string names;  // hostlist, or services with commas between; empty for a hold
+  int64_t count = 0;
+  absl::Time since;
+  absl::Time until = absl::InfiniteFuture();  // when it ends by itself; InfiniteFuture: it does not
+  std::string cause;
+  std::string next;
+};
+
+// Who is not known to have *loaded* the anchor of `authority`. A file on a disk opens no gate: what does is
+//  - of a node's daemon with an unexpired certificate that is not blocked: the bundle that its ledger row says it
+//    loaded holds the anchor; or a probe at or after `since` in which it trusted this authority;
+//  - of a service with an unexpired certificate: every report of it of the last 30 days says so, and there is one; or
+//    such a probe;
+//  - of a host that reported in the last 30 days: its report;
+//  - for each of them: an acknowledgement (of a service also by the service's name).
+// The bundle meant is found by the hash of its file, of the last 1000 generations: a hash that this server never made
+// proves nothing.
+absl::StatusOr<std::vector<Blocker>> NotLoaded(const store::Tables& tables, const store::AuthorityRow& authority,
+                                               absl::Time since, absl::Time now);
+
+// Whose newest unexpired certificate `authority` signed, node or service; and services of which no report or probe says
+// that they serve a newer one, unless acknowledged.
+absl::StatusOr<std::vector<Blocker>> StillServed(const store::Tables& tables, const store::AuthorityRow& authority,
+                                                 absl::Time now);
+
+// The hold after `authority` retired, for job steps that began before: they load anchors once, at their start.
+std::vector<Blocker> Hold(const store::AuthorityRow& authority, absl::Duration hold, absl::Time now);
+
+}  // namespace signet::authority
+
+#endif  // SIGNET_SERVICES_AUTHORITY_GATES_H_

@@ -1,0 +1,65 @@
+// Ends trust in certificates before they expire.
+#ifndef SIGNET_SERVICES_REVOCATION_REVOCATION_H_
+#define SIGNET_SERVICES_REVOCATION_REVOCATION_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "services/audit/audit_log.h"
+#include "services/authority/authorities.h"
+#include "services/base/clock.h"
+#include "services/store/store.h"
+
+namespace signet::revocation {
+
+// Exactly one of serials, nodes and authority_id is set.
+struct Request {
+  std::vector<std::string> serials;  // hex, as x509 writes them
+  std::vector<std::string> nodes;
+  std::string authority_id;
+  store::RevocationReason reason = store::RevocationReason::kUnspecified;
+  std::string comment;  // required
+  bool dry_run = false;
+};
+
+struct Revoked {
+  int64_t certificates = 0;      // that were not revoked before
+  int64_t identities_ended = 0;  // nodes' identity keys: a node enrols again with a token made afterwards
+};
+
+// How long a list is good for, and how long before its end a new one is made.
+inline constexpr absl::Duration kListLifetime = absl::Hours(24 * 7);
+inline constexpr absl::Duration kListOverlap = absl::Hours(24 * 3);
+
+// Thread-safe. References must outlive this.
+class Revocation {
+ public:
+  Revocation(store::Store& store, authority::Authorities& authorities, const audit::AuditLog& audit,
+             base::Clock& clock);
+
+  // One transaction. A node's certificate revoked by its serial ends the identity key that obtained it, one revoked by
+  // node every identity key of the node and its open tokens: neither renews. NOT_FOUND names the first serial or node
+  // that is unknown, and then nothing is revoked. FAILED_PRECONDITION for the active authority: its certificates would
+  // be renewed as fast. Audited as "certificate.revoke", one record for each serial or node, one for an authority.
+  absl::StatusOr<Revoked> Revoke(const Request& request, const audit::Origin& origin);
+
+  // The newest list of an authority (empty: of the active Slurm authority), made anew when something was revoked since
+  // or when it ends within kListOverlap. Its number grows by one each time. FAILED_PRECONDITION when the authority has
+  // no key here. Costs the number of revoked unexpired certificates, once per change and at most once a minute:
+  // revoking costs the same whatever the list's length.
+  absl::StatusOr<store::RevocationListRow> List(absl::string_view authority_id);
+
+ private:
+  store::Store& store_;
+  authority::Authorities& authorities_;
+  const audit::AuditLog& audit_;
+  base::Clock& clock_;
+};
+
+}  // namespace signet::revocation
+
+#endif  // SIGNET_SERVICES_REVOCATION_REVOCATION_H_
