@@ -123,6 +123,7 @@ struct RevocationListRow {
   int64_t entries = 0;
   absl::Time this_update;
   absl::Time next_update;
+  int64_t revocations = 0;  // CertificateTable::CountRevocations when it was made
 };
 
 // What ended an identity key.

@@ -91,8 +91,8 @@ class CertificateTable {
   virtual absl::StatusOr<CertificatePage> List(const CertificateQuery& query) const = 0;
   // The newest certificate of a subject under a profile.
   virtual absl::StatusOr<CertificateRow> Newest(Profile profile, absl::string_view subject) const = 0;
-  // Certificates that end after `now` and are not revoked, of one authority, by serial, strictly after the given one;
-  // without tbs_der and der.
+  // Certificates that have not ended at `now` (notAfter itself is still inside) and are not revoked, of one authority,
+  // by serial, strictly after the given one; without tbs_der and der.
   virtual absl::StatusOr<std::vector<CertificateRow>> ListLive(absl::string_view authority_id, absl::Time now,
                                                                absl::string_view after_serial, int limit) const = 0;
   virtual absl::StatusOr<int64_t> CountLive(absl::string_view authority_id, absl::Time now) const = 0;
@@ -104,9 +104,12 @@ class CertificateTable {
                                                     RevocationReason reason) = 0;
   virtual absl::StatusOr<int64_t> RevokeOfSubject(absl::string_view subject, absl::Time now,
                                                   RevocationReason reason) = 0;
-  // Revoked certificates of an authority that end after `now`, by serial; without tbs_der and der.
+  // Revoked certificates of an authority that have not ended at `now`, by serial; without tbs_der and der.
   virtual absl::StatusOr<std::vector<CertificateRow>> ListRevoked(absl::string_view authority_id, absl::Time now,
                                                                   absl::string_view after_serial, int limit) const = 0;
+  // How many certificates of an authority were ever revoked by one of the calls above: never falls, whatever the clock
+  // says and whatever is pruned.
+  virtual absl::StatusOr<int64_t> CountRevocations(absl::string_view authority_id) const = 0;
 };
 
 struct NodeCounts {

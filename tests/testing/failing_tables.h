@@ -2,120 +2,14 @@
 #ifndef SIGNET_TESTS_TESTING_FAILING_TABLES_H_
 #define SIGNET_TESTS_TESTING_FAILING_TABLES_H_
 
-#include <atomic>
-#include <string>
 #include <vector>
 
-#include "services/base/reason.h"
 #include "services/base/status_macros.h"
 #include "services/store/tables.h"
+#include "tests/testing/failing_call.h"
+#include "tests/testing/failing_trust_tables.h"
 
 namespace signet::testing {
-
-// Counts down to the call that fails.
-class FailingCall {
- public:
-  // The `number`-th call from now on fails; none when it is 0.
-  void Set(int number) {
-    left_ = number;
-    reached_ = false;
-  }
-  // Whether that call has come.
-  bool reached() const { return reached_; }
-  absl::Status Next() {
-    if (left_ == 0 || --left_ > 0) return absl::OkStatus();
-    reached_ = true;
-    return base::Refusal(absl::StatusCode::kUnavailable, base::kStoreUnavailable, "the disk does not answer");
-  }
-
- private:
-  std::atomic<int> left_{0};
-  std::atomic<bool> reached_{false};
-};
-
-class FailingAuthorityTable final : public store::AuthorityTable {
- public:
-  FailingAuthorityTable(store::AuthorityTable& real, FailingCall& fault) : real_(real), fault_(fault) {}
-  absl::StatusOr<std::vector<store::AuthorityRow>> List() const override {
-    SIGNET_RETURN_IF_ERROR(fault_.Next());
-    return real_.List();
-  }
-  absl::Status Insert(const store::AuthorityRow& row) override {
-    SIGNET_RETURN_IF_ERROR(fault_.Next());
-    return real_.Insert(row);
-  }
-  absl::Status Update(const store::AuthorityRow& row) override {
-    SIGNET_RETURN_IF_ERROR(fault_.Next());
-    return real_.Update(row);
-  }
-  absl::StatusOr<store::KeyRow> FindKey(absl::string_view purpose) const override {
-    SIGNET_RETURN_IF_ERROR(fault_.Next());
-    return real_.FindKey(purpose);
-  }
-  absl::Status InsertKey(const store::KeyRow& row) override {
-    SIGNET_RETURN_IF_ERROR(fault_.Next());
-    return real_.InsertKey(row);
-  }
-
- private:
-  store::AuthorityTable& real_;
-  FailingCall& fault_;
-};
-
-class FailingBundleTable final : public store::BundleTable {
- public:
-  FailingBundleTable(store::BundleTable& real, FailingCall& fault) : real_(real), fault_(fault) {}
-  absl::StatusOr<store::BundleRow> Newest() const override {
-    SIGNET_RETURN_IF_ERROR(fault_.Next());
-    return real_.Newest();
-  }
-  absl::Status Insert(const store::BundleRow& row) override {
-    SIGNET_RETURN_IF_ERROR(fault_.Next());
-    return real_.Insert(row);
-  }
-
- private:
-  store::BundleTable& real_;
-  FailingCall& fault_;
-};
-
-class FailingCertificateTable final : public store::CertificateTable {
- public:
-  FailingCertificateTable(store::CertificateTable& real, FailingCall& fault) : real_(real), fault_(fault) {}
-  absl::Status Insert(const store::CertificateRow& row) override {
-    SIGNET_RETURN_IF_ERROR(fault_.Next());
-    return real_.Insert(row);
-  }
-  absl::Status SetIssued(absl::string_view serial, absl::string_view der) override {
-    SIGNET_RETURN_IF_ERROR(fault_.Next());
-    return real_.SetIssued(serial, der);
-  }
-  absl::StatusOr<store::CertificateRow> Find(absl::string_view serial) const override {
-    SIGNET_RETURN_IF_ERROR(fault_.Next());
-    return real_.Find(serial);
-  }
-  absl::StatusOr<store::CertificateRow> FindAnswer(absl::string_view identity_key_id, uint64_t seq,
-                                                   absl::string_view spki_sha256) const override {
-    SIGNET_RETURN_IF_ERROR(fault_.Next());
-    return real_.FindAnswer(identity_key_id, seq, spki_sha256);
-  }
-  absl::StatusOr<store::CertificateRow> FindBySpki(absl::string_view spki_sha256) const override {
-    SIGNET_RETURN_IF_ERROR(fault_.Next());
-    return real_.FindBySpki(spki_sha256);
-  }
-  absl::StatusOr<store::CertificatePage> List(const store::CertificateQuery& query) const override {
-    SIGNET_RETURN_IF_ERROR(fault_.Next());
-    return real_.List(query);
-  }
-  absl::StatusOr<store::CertificateRow> Newest(store::Profile profile, absl::string_view subject) const override {
-    SIGNET_RETURN_IF_ERROR(fault_.Next());
-    return real_.Newest(profile, subject);
-  }
-
- private:
-  store::CertificateTable& real_;
-  FailingCall& fault_;
-};
 
 class FailingNodeTable final : public store::NodeTable {
  public:
@@ -136,6 +30,10 @@ class FailingNodeTable final : public store::NodeTable {
   absl::StatusOr<store::NodeCounts> Count(absl::Time now) const override {
     SIGNET_RETURN_IF_ERROR(fault_.Next());
     return real_.Count(now);
+  }
+  absl::StatusOr<uint64_t> HighestGeneration() const override {
+    SIGNET_RETURN_IF_ERROR(fault_.Next());
+    return real_.HighestGeneration();
   }
   absl::StatusOr<store::IdentityRow> FindIdentity(absl::string_view key_id) const override {
     SIGNET_RETURN_IF_ERROR(fault_.Next());
@@ -336,6 +234,7 @@ class FailingTables final : public store::Tables {
  public:
   FailingTables(store::Tables& real, FailingCall& fault)
       : authorities_(real.authorities(), fault),
+        sightings_(real.sightings(), fault),
         bundles_(real.bundles(), fault),
         certificates_(real.certificates(), fault),
         nodes_(real.nodes(), fault),
@@ -346,6 +245,7 @@ class FailingTables final : public store::Tables {
         provisioners_(real.provisioners(), fault),
         audit_(real.audit(), fault) {}
   store::AuthorityTable& authorities() override { return authorities_; }
+  store::SightingTable& sightings() override { return sightings_; }
   store::BundleTable& bundles() override { return bundles_; }
   store::CertificateTable& certificates() override { return certificates_; }
   store::NodeTable& nodes() override { return nodes_; }
@@ -358,6 +258,7 @@ class FailingTables final : public store::Tables {
 
  private:
   FailingAuthorityTable authorities_;
+  FailingSightingTable sightings_;
   FailingBundleTable bundles_;
   FailingCertificateTable certificates_;
   FailingNodeTable nodes_;

@@ -2,6 +2,8 @@
 #ifndef SIGNET_SERVICES_STORE_SQLITE_BUNDLE_TABLE_H_
 #define SIGNET_SERVICES_STORE_SQLITE_BUNDLE_TABLE_H_
 
+#include <vector>
+
 #include "services/store/sqlite/connection.h"
 #include "services/store/tables.h"
 
@@ -11,6 +13,7 @@ class SqliteBundleTable final : public BundleTable {
  public:
   explicit SqliteBundleTable(Connection& connection) : connection_(connection) {}
   absl::StatusOr<BundleRow> Newest() const override;
+  absl::StatusOr<std::vector<BundleRow>> List(int limit) const override;
   absl::Status Insert(const BundleRow& row) override;
 
  private:

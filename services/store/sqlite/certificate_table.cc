@@ -13,7 +13,15 @@
 // In the order of Read().
 #define SIGNET_SELECT_CERTIFICATES                                                                        \
   "SELECT serial, authority_id, profile, subject, daemon, state, tbs_der, tbs_sha256, der, spki_sha256, " \
-  "identity_key_id, seq, not_before, not_after, recorded_at, id FROM certificates "
+  "identity_key_id, seq, not_before, not_after, recorded_at, revoked_at, revocation_reason, id FROM certificates "
+// The same without the two long columns.
+#define SIGNET_SELECT_CERTIFICATES_BRIEFLY                                                                    \
+  "SELECT serial, authority_id, profile, subject, daemon, state, x'' AS tbs_der, tbs_sha256, x'' AS der, "    \
+  "spki_sha256, identity_key_id, seq, not_before, not_after, recorded_at, revoked_at, revocation_reason, id " \
+  "FROM certificates "
+// The literals let the partial indices be used. notAfter itself is still inside (RFC 5280 section 4.1.2.5).
+#define SIGNET_CERTIFICATE_IS_LIVE "state <> 3 AND not_after >= ?2"
+#define SIGNET_CERTIFICATE_IS_REVOKED "state = 3 AND not_after >= ?2"
 
 namespace signet::store::sqlite {
 namespace {
@@ -35,6 +43,8 @@ CertificateRow Read(Statement& statement) {
   row.not_before = statement.ReadTime();
   row.not_after = statement.ReadTime();
   row.recorded_at = statement.ReadTime();
+  row.revoked_at = statement.ReadTime();
+  row.revocation_reason = static_cast<RevocationReason>(statement.ReadInt());
   return row;
 }
 
@@ -44,18 +54,31 @@ absl::StatusOr<CertificateRow> One(Statement& statement) {
   return Read(statement);
 }
 
+absl::StatusOr<std::vector<CertificateRow>> All(Statement& statement) {
+  std::vector<CertificateRow> rows;
+  while (true) {
+    SIGNET_ASSIGN_OR_RETURN(const bool found, statement.Next());
+    if (!found) return rows;
+    rows.push_back(Read(statement));
+  }
+}
+
 }  // namespace
+
+static_assert(static_cast<int>(CertificateState::kRevoked) == 3 && static_cast<int>(Profile::kNode) == 1 &&
+              static_cast<int>(Profile::kService) == 2);
 
 absl::Status SqliteCertificateTable::Insert(const CertificateRow& row) {
   Statement statement(
       connection_,
       "INSERT INTO certificates (serial, authority_id, profile, subject, daemon, state, spki_sha256, identity_key_id, "
-      "seq, not_before, not_after, recorded_at, tbs_sha256, tbs_der, der) "
-      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)");
+      "seq, not_before, not_after, recorded_at, tbs_sha256, tbs_der, der, revoked_at, revocation_reason) "
+      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)");
   statement.Text(row.serial).Text(row.authority_id).Int(static_cast<int>(row.profile)).Text(row.subject);
   statement.Text(row.daemon).Int(static_cast<int>(row.state)).Blob(row.spki_sha256).Text(row.identity_key_id);
   statement.Uint(row.seq).Time(row.not_before).Time(row.not_after).Time(row.recorded_at);
-  return statement.Blob(row.tbs_sha256).Blob(row.tbs_der).Blob(row.der).Run().status();
+  statement.Blob(row.tbs_sha256).Blob(row.tbs_der).Blob(row.der).Time(row.revoked_at);
+  return statement.Int(static_cast<int>(row.revocation_reason)).Run().status();
 }
 
 absl::Status SqliteCertificateTable::SetIssued(absl::string_view serial, absl::string_view der) {
@@ -117,6 +140,73 @@ absl::StatusOr<CertificateRow> SqliteCertificateTable::Newest(Profile profile, a
   Statement statement(connection_,
                       SIGNET_SELECT_CERTIFICATES "WHERE subject = ?1 AND profile = ?2 ORDER BY id DESC LIMIT 1");
   return One(statement.Text(subject).Int(static_cast<int>(profile)));
+}
+
+absl::StatusOr<std::vector<CertificateRow>> SqliteCertificateTable::ListLive(absl::string_view authority_id,
+                                                                             absl::Time now,
+                                                                             absl::string_view after_serial,
+                                                                             int limit) const {
+  Statement statement(connection_, SIGNET_SELECT_CERTIFICATES_BRIEFLY
+                      "INDEXED BY certificates_live_by_serial WHERE authority_id = ?1 AND " SIGNET_CERTIFICATE_IS_LIVE
+                      " AND serial > ?3 ORDER BY serial LIMIT ?4");
+  return All(statement.Text(authority_id).Time(now).Text(after_serial).Int(std::max(limit, 0)));
+}
+
+absl::StatusOr<int64_t> SqliteCertificateTable::CountLive(absl::string_view authority_id, absl::Time now) const {
+  Statement statement(connection_,
+                      "SELECT count(*) FROM certificates INDEXED BY certificates_live_by_end "
+                      "WHERE authority_id = ?1 AND " SIGNET_CERTIFICATE_IS_LIVE);
+  SIGNET_RETURN_IF_ERROR(statement.Text(authority_id).Time(now).Next().status());
+  return statement.ReadInt();
+}
+
+absl::StatusOr<bool> SqliteCertificateTable::Revoke(absl::string_view serial, absl::Time when,
+                                                    RevocationReason reason) {
+  Statement statement(connection_,
+                      "UPDATE certificates SET state = 3, revoked_at = ?2, revocation_reason = ?3 "
+                      "WHERE serial = ?1 AND state <> 3");
+  statement.Text(serial).Time(when).Int(static_cast<int>(reason));
+  SIGNET_ASSIGN_OR_RETURN(const int64_t changed, statement.Run());
+  if (changed == 1) return true;
+  Statement exists(connection_, "SELECT 1 FROM certificates WHERE serial = ?1");
+  SIGNET_ASSIGN_OR_RETURN(const bool found, exists.Text(serial).Next());
+  if (!found) return NoSuch("certificate");
+  return false;
+}
+
+absl::StatusOr<int64_t> SqliteCertificateTable::RevokeOfAuthority(absl::string_view authority_id, absl::Time now,
+                                                                  RevocationReason reason) {
+  Statement statement(connection_,
+                      "UPDATE certificates INDEXED BY certificates_live_by_end "
+                      "SET state = 3, revoked_at = ?2, revocation_reason = ?3 "
+                      "WHERE authority_id = ?1 AND " SIGNET_CERTIFICATE_IS_LIVE);
+  return statement.Text(authority_id).Time(now).Int(static_cast<int>(reason)).Run();
+}
+
+absl::StatusOr<int64_t> SqliteCertificateTable::RevokeOfSubject(absl::string_view subject, absl::Time now,
+                                                                RevocationReason reason) {
+  // Profiles 1 and 2 are node and service: a name of the control authority is another name space.
+  Statement statement(connection_,
+                      "UPDATE certificates INDEXED BY certificates_by_subject "
+                      "SET state = 3, revoked_at = ?2, revocation_reason = ?3 "
+                      "WHERE subject = ?1 AND profile IN (1, 2) AND " SIGNET_CERTIFICATE_IS_LIVE);
+  return statement.Text(subject).Time(now).Int(static_cast<int>(reason)).Run();
+}
+
+absl::StatusOr<std::vector<CertificateRow>> SqliteCertificateTable::ListRevoked(absl::string_view authority_id,
+                                                                                absl::Time now,
+                                                                                absl::string_view after_serial,
+                                                                                int limit) const {
+  Statement statement(connection_, SIGNET_SELECT_CERTIFICATES_BRIEFLY
+                      "INDEXED BY certificates_revoked WHERE authority_id = ?1 AND " SIGNET_CERTIFICATE_IS_REVOKED
+                      " AND serial > ?3 ORDER BY serial LIMIT ?4");
+  return All(statement.Text(authority_id).Time(now).Text(after_serial).Int(std::max(limit, 0)));
+}
+
+absl::StatusOr<int64_t> SqliteCertificateTable::CountRevocations(absl::string_view authority_id) const {
+  Statement statement(connection_, "SELECT count FROM revocations WHERE authority_id = ?1");
+  SIGNET_ASSIGN_OR_RETURN(const bool found, statement.Text(authority_id).Next());
+  return found ? statement.ReadInt() : 0;
 }
 
 }  // namespace signet::store::sqlite

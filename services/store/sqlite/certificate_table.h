@@ -2,6 +2,8 @@
 #ifndef SIGNET_SERVICES_STORE_SQLITE_CERTIFICATE_TABLE_H_
 #define SIGNET_SERVICES_STORE_SQLITE_CERTIFICATE_TABLE_H_
 
+#include <vector>
+
 #include "services/store/sqlite/connection.h"
 #include "services/store/tables.h"
 
@@ -19,6 +21,16 @@ class SqliteCertificateTable final : public CertificateTable {
   absl::StatusOr<CertificateRow> FindBySpki(absl::string_view spki_sha256) const override;
   absl::StatusOr<CertificatePage> List(const CertificateQuery& query) const override;
   absl::StatusOr<CertificateRow> Newest(Profile profile, absl::string_view subject) const override;
+  absl::StatusOr<std::vector<CertificateRow>> ListLive(absl::string_view authority_id, absl::Time now,
+                                                       absl::string_view after_serial, int limit) const override;
+  absl::StatusOr<int64_t> CountLive(absl::string_view authority_id, absl::Time now) const override;
+  absl::StatusOr<bool> Revoke(absl::string_view serial, absl::Time when, RevocationReason reason) override;
+  absl::StatusOr<int64_t> RevokeOfAuthority(absl::string_view authority_id, absl::Time now,
+                                            RevocationReason reason) override;
+  absl::StatusOr<int64_t> RevokeOfSubject(absl::string_view subject, absl::Time now, RevocationReason reason) override;
+  absl::StatusOr<std::vector<CertificateRow>> ListRevoked(absl::string_view authority_id, absl::Time now,
+                                                          absl::string_view after_serial, int limit) const override;
+  absl::StatusOr<int64_t> CountRevocations(absl::string_view authority_id) const override;
 
  private:
   Connection& connection_;

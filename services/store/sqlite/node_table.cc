@@ -108,6 +108,15 @@ absl::StatusOr<NodeCounts> SqliteNodeTable::Count(absl::Time now) const {
   return counts;
 }
 
+absl::StatusOr<uint64_t> SqliteNodeTable::HighestGeneration() const {
+  // Stored as the int64 with the same bits: what is negative there is the higher.
+  Statement statement(connection_,
+                      "SELECT generation FROM (SELECT disk_generation AS generation FROM nodes UNION ALL "
+                      "SELECT loaded_generation FROM nodes) ORDER BY generation < 0 DESC, generation DESC LIMIT 1");
+  SIGNET_ASSIGN_OR_RETURN(const bool found, statement.Next());
+  return found ? statement.ReadUint() : 0;
+}
+
 absl::StatusOr<IdentityRow> SqliteNodeTable::FindIdentity(absl::string_view key_id) const {
   Statement statement(connection_, "SELECT " SIGNET_IDENTITY_COLUMNS " FROM identities WHERE key_id = ?1");
   SIGNET_ASSIGN_OR_RETURN(const bool found, statement.Text(key_id).Next());

@@ -12,6 +12,7 @@
 #include "services/store/sqlite/node_table.h"
 #include "services/store/sqlite/provisioner_table.h"
 #include "services/store/sqlite/refusal_table.h"
+#include "services/store/sqlite/sighting_table.h"
 #include "services/store/sqlite/token_table.h"
 #include "services/store/tables.h"
 
@@ -21,6 +22,7 @@ class SqliteTables final : public Tables {
  public:
   explicit SqliteTables(Connection& connection)
       : authorities_(connection),
+        sightings_(connection),
         bundles_(connection),
         certificates_(connection),
         nodes_(connection),
@@ -31,6 +33,7 @@ class SqliteTables final : public Tables {
         provisioners_(connection),
         audit_(connection) {}
   AuthorityTable& authorities() override { return authorities_; }
+  SightingTable& sightings() override { return sightings_; }
   BundleTable& bundles() override { return bundles_; }
   CertificateTable& certificates() override { return certificates_; }
   NodeTable& nodes() override { return nodes_; }
@@ -43,6 +46,7 @@ class SqliteTables final : public Tables {
 
  private:
   SqliteAuthorityTable authorities_;
+  SqliteSightingTable sightings_;
   SqliteBundleTable bundles_;
   SqliteCertificateTable certificates_;
   SqliteNodeTable nodes_;
