@@ -1,6 +1,7 @@
 // What every backend promises. A backend's test program instantiates it with a factory:
 //   INSTANTIATE_TEST_SUITE_P(Sqlite, StoreConformance, ::testing::Values(MakeSqliteStore));
 //   INSTANTIATE_TEST_SUITE_P(Sqlite, TokenListing, ::testing::Values(MakeSqliteStore));
+//   INSTANTIATE_TEST_SUITE_P(Sqlite, CertificateEnds, ::testing::Values(MakeSqliteStore));
 #ifndef SIGNET_TESTS_SERVICES_STORE_CONFORMANCE_H_
 #define SIGNET_TESTS_SERVICES_STORE_CONFORMANCE_H_
 
@@ -108,6 +109,69 @@ class TokenListing : public StoreConformance {
       query.after_token = page->next_token;
     } while (!query.after_token.empty());
     return pages;
+  }
+};
+
+inline CertificateRow Leaf(const std::string& serial, const std::string& subject, absl::Time not_after,
+                           const std::string& authority_id = "a1", Profile profile = Profile::kNode) {
+  CertificateRow row = Certificate(serial);
+  row.subject = subject;
+  row.not_after = not_after;
+  row.authority_id = authority_id;
+  row.profile = profile;
+  return row;
+}
+
+// Certificates of two authorities: alive, ended, and of every profile.
+class CertificateEnds : public StoreConformance {
+ protected:
+  void SetUp() override {
+    for (const CertificateRow& row :
+         {Leaf("55", "n1", At(100)), Leaf("51", "n1", At(200)), Leaf("53", "n2", At(100)), Leaf("52", "n1", At(49)),
+          Leaf("54", "n1", At(100), "a2"), Leaf("56", "n1", At(100), "a1", Profile::kService),
+          Leaf("57", "n1", At(100), "a1", Profile::kControl), Leaf("58", "n1", At(100), "a1", Profile::kProbe)}) {
+      ASSERT_EQ(Write([&](Tables& tables) { return tables.certificates().Insert(row); }), absl::OkStatus());
+    }
+  }
+  static std::vector<std::string> Serials(const absl::StatusOr<std::vector<CertificateRow>>& rows) {
+    EXPECT_TRUE(rows.ok()) << rows.status();
+    std::vector<std::string> serials;
+    for (const CertificateRow& row : *rows) serials.push_back(row.serial);
+    return serials;
+  }
+  std::vector<std::string> Live(const std::string& authority_id, absl::Time now, const std::string& after = "",
+                                int limit = 100) {
+    return Serials(
+        Read([&](const Tables& tables) { return tables.certificates().ListLive(authority_id, now, after, limit); }));
+  }
+  std::vector<std::string> Revoked(const std::string& authority_id, absl::Time now, const std::string& after = "",
+                                   int limit = 100) {
+    return Serials(
+        Read([&](const Tables& tables) { return tables.certificates().ListRevoked(authority_id, now, after, limit); }));
+  }
+  int64_t CountLive(const std::string& authority_id, absl::Time now) {
+    return *Read([&](const Tables& tables) { return tables.certificates().CountLive(authority_id, now); });
+  }
+  int64_t Revocations(const std::string& authority_id) {
+    return *Read([&](const Tables& tables) { return tables.certificates().CountRevocations(authority_id); });
+  }
+  // What a call that revokes answers.
+  template <typename Function>
+  auto Changed(Function function) -> typename decltype(function(std::declval<CertificateTable&>()))::value_type {
+    typename decltype(function(std::declval<CertificateTable&>()))::value_type result{};
+    EXPECT_EQ(Write([&](Tables& tables) -> absl::Status {
+                SIGNET_ASSIGN_OR_RETURN(result, function(tables.certificates()));
+                return absl::OkStatus();
+              }),
+              absl::OkStatus());
+    return result;
+  }
+  bool Revoke(const std::string& serial, absl::Time when = At(50),
+              RevocationReason reason = RevocationReason::kUnspecified) {
+    return Changed([&](CertificateTable& table) { return table.Revoke(serial, when, reason); });
+  }
+  CertificateRow Find(const std::string& serial) {
+    return *Read([&](const Tables& tables) { return tables.certificates().Find(serial); });
   }
 };
 

@@ -27,6 +27,25 @@ void ExpectEqual(const CertificateRow& a, const CertificateRow& b) {
   EXPECT_EQ(a.not_before, b.not_before);
   EXPECT_EQ(a.not_after, b.not_after);
   EXPECT_EQ(a.recorded_at, b.recorded_at);
+  EXPECT_EQ(a.revoked_at, b.revoked_at);
+  EXPECT_EQ(a.revocation_reason, b.revocation_reason);
+}
+
+void ExpectEqual(const AuthorityRow& a, const AuthorityRow& b) {
+  EXPECT_EQ(a.id, b.id);
+  EXPECT_EQ(a.purpose, b.purpose);
+  EXPECT_EQ(a.state, b.state);
+  EXPECT_EQ(a.certificate_der, b.certificate_der);
+  EXPECT_EQ(a.custody, b.custody);
+  EXPECT_EQ(a.handle, b.handle);
+  EXPECT_EQ(a.spki_der, b.spki_der);
+  EXPECT_EQ(a.generation, b.generation);
+  EXPECT_EQ(a.created_at, b.created_at);
+  EXPECT_EQ(a.activated_at, b.activated_at);
+  EXPECT_EQ(a.retired_at, b.retired_at);
+  EXPECT_EQ(a.revoked_at, b.revoked_at);
+  EXPECT_EQ(a.intermediates_pem, b.intermediates_pem);
+  EXPECT_EQ(a.anchor_der, b.anchor_der);
 }
 
 void ExpectEqual(const NodeRow& a, const NodeRow& b) {
@@ -59,17 +78,7 @@ TEST_P(StoreConformance, AuthoritiesKeepEveryFieldAndTheirOrder) {
             absl::OkStatus());
   const auto rows = Read([](const Tables& tables) { return tables.authorities().List(); });
   ASSERT_EQ(rows->size(), 2u);
-  const AuthorityRow& row = rows->at(0);
-  const AuthorityRow expected = Authority("a2");
-  EXPECT_EQ(row.id, expected.id);
-  EXPECT_EQ(row.purpose, expected.purpose);
-  EXPECT_EQ(row.state, expected.state);
-  EXPECT_EQ(row.certificate_der, expected.certificate_der);
-  EXPECT_EQ(row.custody, expected.custody);
-  EXPECT_EQ(row.handle, expected.handle);
-  EXPECT_EQ(row.spki_der, expected.spki_der);
-  EXPECT_EQ(row.generation, expected.generation);
-  EXPECT_EQ(row.created_at, expected.created_at);
+  ExpectEqual(rows->at(0), Authority("a2"));
   EXPECT_EQ(rows->at(1).id, "a1");
   ExpectDuplicate(Write([](Tables& tables) { return tables.authorities().Insert(Authority("a1")); }));
 }
@@ -77,13 +86,20 @@ TEST_P(StoreConformance, AuthoritiesKeepEveryFieldAndTheirOrder) {
 TEST_P(StoreConformance, AuthorityUpdateComparesTheGenerationAndSetsTheNext) {
   AuthorityRow row = Authority("a1");
   ASSERT_EQ(Write([&](Tables& tables) { return tables.authorities().Insert(row); }), absl::OkStatus());
-  row.state = AuthorityState::kDestroyed;
-  row.handle.clear();
-  ASSERT_EQ(Write([&](Tables& tables) { return tables.authorities().Update(row); }), absl::OkStatus());
+  AuthorityRow changed;
+  changed.id = row.id;
+  changed.purpose = Purpose::kSlurm;
+  changed.state = AuthorityState::kDestroyed;
+  changed.certificate_der = "another certificate";
+  changed.custody = "pkcs11";
+  changed.spki_der = "another spki";
+  changed.generation = row.generation;
+  changed.created_at = At(30);
+  changed.retired_at = At(31);
+  ASSERT_EQ(Write([&](Tables& tables) { return tables.authorities().Update(changed); }), absl::OkStatus());
   const auto rows = Read([](const Tables& tables) { return tables.authorities().List(); });
-  EXPECT_EQ(rows->at(0).state, AuthorityState::kDestroyed);
-  EXPECT_EQ(rows->at(0).handle, "");
-  EXPECT_EQ(rows->at(0).generation, row.generation + 1);
+  ++changed.generation;
+  ExpectEqual(rows->at(0), changed);
   EXPECT_TRUE(absl::IsAborted(Write([&](Tables& tables) { return tables.authorities().Update(row); })));
   EXPECT_TRUE(absl::IsNotFound(Write([](Tables& tables) { return tables.authorities().Update(Authority("a9")); })));
 }
@@ -115,11 +131,22 @@ TEST_P(StoreConformance, BundlesAnswerWithTheHighestGeneration) {
   EXPECT_EQ(newest->signed_bundle, "bundle");
   EXPECT_EQ(newest->created_at, At(1));
   ExpectDuplicate(Write([](Tables& tables) { return tables.bundles().Insert({9, "other", At(1)}); }));
+  const auto generations = [&](int limit) {
+    std::vector<uint64_t> found;
+    const auto rows = Read([&](const Tables& tables) { return tables.bundles().List(limit); });
+    for (const BundleRow& row : *rows) found.push_back(row.generation);
+    return found;
+  };
+  EXPECT_THAT(generations(2), ElementsAre(10u, 9u));
+  EXPECT_THAT(generations(9), ElementsAre(10u, 9u, 1u));
+  EXPECT_THAT(generations(0), IsEmpty());
 }
 
 TEST_P(StoreConformance, CertificatesKeepEveryFieldUnderAUniqueSerial) {
   CertificateRow row = Certificate("51");
   row.seq = ~uint64_t{0};
+  row.revoked_at = At(5);
+  row.revocation_reason = RevocationReason::kSuperseded;
   ASSERT_EQ(Write([&](Tables& tables) { return tables.certificates().Insert(row); }), absl::OkStatus());
   CertificateRow same_serial = Certificate("52");
   same_serial.serial = "51";
@@ -283,6 +310,25 @@ TEST_P(StoreConformance, NodesAreCountedWithTheOneThatIsLostFirst) {
   EXPECT_EQ(counts->first_lost_at, At(20));
   EXPECT_EQ(Read([](const Tables& tables) { return tables.nodes().Count(At(20)); })->first_lost, "n2");
   EXPECT_EQ(Read([](const Tables& tables) { return tables.nodes().Count(At(21)); })->first_lost, "n3");
+}
+
+TEST_P(StoreConformance, NodesTellTheHighestGenerationThatAnyReported) {
+  const auto highest = [&] { return *Read([](const Tables& tables) { return tables.nodes().HighestGeneration(); }); };
+  EXPECT_EQ(highest(), 0u);
+  NodeRow row = Node("n1");
+  row.disk_generation = 7;
+  row.loaded_generation = 5;
+  ASSERT_EQ(Write([&](Tables& tables) { return tables.nodes().Put(row); }), absl::OkStatus());
+  EXPECT_EQ(highest(), 7u);
+  row = Node("n2");
+  row.disk_generation = 1;
+  row.loaded_generation = 9;
+  ASSERT_EQ(Write([&](Tables& tables) { return tables.nodes().Put(row); }), absl::OkStatus());
+  EXPECT_EQ(highest(), 9u);
+  row = Node("n3");
+  row.disk_generation = ~uint64_t{0} - 1;
+  ASSERT_EQ(Write([&](Tables& tables) { return tables.nodes().Put(row); }), absl::OkStatus());
+  EXPECT_EQ(highest(), ~uint64_t{0} - 1);
 }
 
 TEST_P(StoreConformance, NodesAreForgottenByTheirExactNameWithEveryDaemon) {

@@ -131,6 +131,62 @@ TEST_F(MigrationTest, IsDoneOnceAndTheStoreWorksAfterwards) {
             "boot before");
 }
 
+TEST_F(MigrationTest, AuthoritiesHaveTheirStateSinceTheyWereMadeOrImported) {
+  Raw(kMigration2);
+  Raw("PRAGMA user_version = 2");
+  for (int state = 1; state <= 3; ++state) {
+    Raw(absl::StrCat("INSERT INTO authorities VALUES (", state, ", 'a", state, "', 1, ", state,
+                     ", x'01', 'sealed', x'02', x'03', 4, ", 100 * state, ")"));
+  }
+  OpenStore();
+  const auto rows = Read([](const Tables& tables) { return tables.authorities().List(); });
+  ASSERT_EQ(rows->size(), 3u);
+  const AuthorityRow& prepared = rows->at(0);
+  EXPECT_EQ(prepared.activated_at, absl::InfinitePast());
+  EXPECT_EQ(prepared.retired_at, absl::InfinitePast());
+  const AuthorityRow& active = rows->at(1);
+  EXPECT_EQ(active.id, "a2");
+  EXPECT_EQ(active.created_at, absl::FromUnixMillis(200));
+  EXPECT_EQ(active.activated_at, absl::FromUnixMillis(200));
+  EXPECT_EQ(active.retired_at, absl::InfinitePast());
+  EXPECT_EQ(active.generation, 4u);
+  const AuthorityRow& retired = rows->at(2);
+  EXPECT_EQ(retired.activated_at, absl::InfinitePast());
+  EXPECT_EQ(retired.retired_at, absl::FromUnixMillis(300));
+  for (const AuthorityRow& row : *rows) {
+    EXPECT_EQ(row.revoked_at, absl::InfinitePast());
+    EXPECT_EQ(row.intermediates_pem, "");
+    EXPECT_EQ(row.anchor_der, "");
+    EXPECT_EQ(row.certificate_der, "\x01");
+  }
+}
+
+TEST_F(MigrationTest, CertificatesThatWereThereCanBeListedAndRevoked) {
+  Raw(kMigration2);
+  Raw("PRAGMA user_version = 2");
+  for (const char* serial : {"51", "52"}) {
+    Raw(absl::StrCat("INSERT INTO certificates VALUES (NULL, '", serial, "', 'a1', 1, 'n1', 'slurmd', 2, x'01', 'k1', ",
+                     serial, ", 100, 900, 150, x'02', x'03', x'04')"));
+  }
+  OpenStore();
+  const auto before = Read([](const Tables& tables) { return tables.certificates().Find("51"); });
+  ASSERT_TRUE(before.ok()) << before.status();
+  EXPECT_EQ(before->state, CertificateState::kIssued);
+  EXPECT_EQ(before->revoked_at, absl::InfinitePast());
+  EXPECT_EQ(before->revocation_reason, RevocationReason::kUnspecified);
+  EXPECT_EQ(before->der, "\x04");
+  const absl::Time now = absl::FromUnixMillis(800);
+  EXPECT_EQ(*Read([&](const Tables& tables) { return tables.certificates().CountLive("a1", now); }), 2);
+  EXPECT_EQ(store_->Write([&](Tables& tables) {
+    return tables.certificates().Revoke("51", now, RevocationReason::kKeyCompromise).status();
+  }),
+            absl::OkStatus());
+  const auto live = Read([&](const Tables& tables) { return tables.certificates().ListLive("a1", now, "", 9); });
+  ASSERT_EQ(live->size(), 1u);
+  EXPECT_EQ(live->front().serial, "52");
+  EXPECT_EQ(*Read([](const Tables& tables) { return tables.certificates().CountRevocations("a1"); }), 1);
+}
+
 TEST_F(MigrationTest, AStepThatFailsLeavesTheOldSchemaAsItWas) {
   InsertNode("n1", "slurmd", true, 900);
   Raw("CREATE TABLE provisioners (a)");

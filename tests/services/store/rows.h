@@ -21,7 +21,39 @@ inline AuthorityRow Authority(const std::string& id) {
   row.spki_der = "spki of " + id;
   row.generation = 5;
   row.created_at = At(1) + absl::Milliseconds(7);
+  row.activated_at = At(15);
+  row.retired_at = At(16) + absl::Milliseconds(1);
+  row.revoked_at = At(17);
+  row.intermediates_pem = "intermediates of " + id;
+  row.anchor_der = std::string("anchor\0\xff", 8);
   return row;
+}
+
+inline CrossRow Cross(const std::string& serial) {
+  return {serial, "a1", "a2", std::string("cross\0\xff", 7), At(18), At(19) + absl::Milliseconds(1)};
+}
+
+inline AckRow Ack(const std::string& authority_id, const std::string& host) {
+  return {authority_id, host, "reason of " + host, "tls:signet://alpha/admin/jane", At(20)};
+}
+
+inline ReportRow Report(const std::string& host, const std::string& program) {
+  ReportRow row;
+  row.host = host;
+  row.program = program;
+  row.disk_generation = ~uint64_t{0};
+  row.disk_sha256 = std::string(32, '\x04');
+  row.loaded_generation = 8;
+  row.loaded_sha256 = std::string(32, '\x05');
+  row.served_serial = "52";
+  row.adapter_version = "1.3";
+  row.reported_by = "socket:controller";
+  row.reported_at = At(21) + absl::Milliseconds(1);
+  return row;
+}
+
+inline ProbeRow Probe(const std::string& authority_id, const std::string& host, const std::string& program) {
+  return {host, program, authority_id, true, "53", At(22)};
 }
 
 inline CertificateRow Certificate(const std::string& serial) {

@@ -42,6 +42,7 @@ class SqliteUnderTest final : public StoreUnderTest {
 const MakeStoreUnderTest kMake = [](int max_waiting) { return std::make_unique<SqliteUnderTest>(max_waiting); };
 INSTANTIATE_TEST_SUITE_P(Sqlite, StoreConformance, ::testing::Values(kMake));
 INSTANTIATE_TEST_SUITE_P(Sqlite, TokenListing, ::testing::Values(kMake));
+INSTANTIATE_TEST_SUITE_P(Sqlite, CertificateEnds, ::testing::Values(kMake));
 
 class SqliteStoreTest : public ::testing::Test {
  protected:
@@ -189,10 +190,21 @@ TEST_F(SqliteStoreTest, FindsEveryRowByAnIndex) {
         "SELECT count(*) FROM identities WHERE node = ?1 AND daemon = ?2 AND admitted_at >= ?3",
         "SELECT * FROM identities WHERE pod_uid = ?1 AND pod_uid <> '' ORDER BY admitted_at DESC LIMIT 1",
         "SELECT * FROM identities WHERE token_id = ?1 AND token_id <> '' ORDER BY admitted_at LIMIT ?2",
-        "UPDATE tokens SET revoked = 1 WHERE label = ?2 AND label <> ''", "SELECT * FROM blocks WHERE node = ?1",
+        "UPDATE tokens SET revoked = 1 WHERE label = ?2 AND label <> ''",
+        "SELECT * FROM blocks WHERE node = ?1",
         "SELECT * FROM approvals WHERE key_id = ?1",
         "SELECT * FROM approvals WHERE node = ?1 ORDER BY approved_at DESC",
-        "SELECT * FROM refusals WHERE node = ?1 AND proven = ?2 ORDER BY id DESC LIMIT ?3"}) {
+        "SELECT * FROM refusals WHERE node = ?1 AND proven = ?2 ORDER BY id DESC LIMIT ?3",
+        "SELECT * FROM certificates WHERE authority_id = ?1 AND state <> 3 AND not_after >= ?2 AND serial > ?3 ORDER "
+        "BY serial LIMIT ?4",
+        "SELECT count(*) FROM certificates WHERE authority_id = ?1 AND state <> 3 AND not_after >= ?2",
+        "UPDATE certificates SET state = 3 WHERE serial = ?1 AND state <> 3",
+        "UPDATE certificates SET state = 3 WHERE authority_id = ?1 AND state <> 3 AND not_after >= ?2",
+        "UPDATE certificates SET state = 3 WHERE subject = ?1 AND profile IN (1, 2) AND state <> 3 AND not_after >= ?2",
+        "SELECT * FROM certificates WHERE authority_id = ?1 AND state = 3 AND not_after >= ?2 AND serial > ?3 ORDER BY "
+        "serial LIMIT ?4",
+        "SELECT * FROM acks WHERE authority_id = ?1 ORDER BY host",
+        "SELECT * FROM probes WHERE authority_id = ?1 ORDER BY host, program"}) {
     sqlite3_stmt* plan = nullptr;
     ASSERT_EQ(sqlite3_prepare_v2(raw, absl::StrCat("EXPLAIN QUERY PLAN ", sql).c_str(), -1, &plan, nullptr), SQLITE_OK);
     while (sqlite3_step(plan) == SQLITE_ROW) {
