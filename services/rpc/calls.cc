@@ -17,7 +17,7 @@
 namespace signet::rpc {
 namespace {
 
-constexpr std::size_t kMaxSubjectBytes = 256;
+constexpr std::size_t kMaxLoggedBytes = 256;
 constexpr std::size_t kMaxKeptText = 1024;
 constexpr std::size_t kMaxKeyId = 64;
 
@@ -57,7 +57,7 @@ bool WasDecided(const absl::Status& status) {
 std::string CodeName(const absl::Status& status) { return absl::StatusCodeToString(status.code()); }
 
 // What a caller wrote, fit for a log line and a protobuf string.
-std::string Printable(absl::string_view text) { return absl::CHexEscape(text.substr(0, kMaxSubjectBytes)); }
+std::string Printable(absl::string_view text) { return absl::CHexEscape(text.substr(0, kMaxLoggedBytes)); }
 
 // What is kept of a refusal beside its node; none when nobody can have meant a node.
 std::optional<store::RefusalRow> KeptRefusal(const Subject& subject, const audit::Event& event,
@@ -211,6 +211,15 @@ void Calls::Record(const audit::Event& event, const std::optional<store::Refusal
   parts_.logger.Error("audit.unwritable", {{"action", event.action},
                                            {"request_id", event.origin.request_id},
                                            {"message", std::string(recorded.message())}});
+}
+
+void Calls::NoteIgnored(absl::string_view event, const audit::Origin& origin, const absl::Status& status) {
+  const std::string reason = ReasonFor(status);
+  parts_.metrics.CountRefusal(reason);
+  parts_.logger.Warning(event, {{"actor", origin.actor},
+                                {"request_id", origin.request_id},
+                                {"reason", reason},
+                                {"message", std::string(status.message())}});
 }
 
 void Calls::CountShed(absl::string_view reason) {

@@ -86,6 +86,8 @@ class Calls {
   grpc::Status Run(const Arrival& arrival, const Method& method, absl::FunctionRef<Subject()> subject,
                    absl::FunctionRef<absl::Status(const audit::Origin&)> handler);
 
+  // Counts and logs what went wrong beside a call without failing it.
+  void NoteIgnored(absl::string_view event, const audit::Origin& origin, const absl::Status& status);
   // Takes over limits.max_concurrent_calls.
   void SetLimits(const Limits& limits);
   // Logs and records how many were only counted since the last time: denials ("access.deny"), and what load or a part

@@ -12,6 +12,7 @@
 #include "services/base/status_macros.h"
 #include "services/rpc/caller.h"
 #include "services/rpc/convert.h"
+#include "services/rpc/describe_authority.h"
 #include "services/rpc/limits.h"
 #include "services/rpc/page.h"
 #include "services/rpc/reply_status.h"
@@ -24,6 +25,7 @@ constexpr Method kSignCertificate = {"signet.v1.CertAuthority.SignCertificate", 
 constexpr Method kGetTrustBundle = {"signet.v1.CertAuthority.GetTrustBundle", "bundle.get", false};
 constexpr Method kIssueService = {"signet.v1.CertAuthority.IssueServiceCertificate", "certificate.sign"};
 constexpr Method kIssueClient = {"signet.v1.CertAuthority.IssueClientCertificate", "certificate.sign"};
+constexpr Method kRenewClient = {"signet.v1.CertAuthority.RenewClientCertificate", "certificate.sign"};
 constexpr Method kListProvisioners = {"signet.v1.CertAuthority.ListProvisioners", "provisioner.list", false};
 constexpr Method kImportAuthority = {"signet.v1.CertAuthority.ImportAuthority", "authority.import"};
 constexpr Method kListCertificates = {"signet.v1.CertAuthority.ListCertificates", "certificate.list", false};
@@ -46,6 +48,12 @@ absl::Status ReadBundle(const store::Store& store, v1::SignedBundle* signed_bund
 
 void CountCertificate(telemetry::Metrics& metrics, absl::string_view profile, const absl::Status& status) {
   metrics.CountCertificate(profile, status.ok() ? "issued" : ReasonFor(status));
+}
+
+std::string ControlAnchors(const authority::Authorities& authorities) {
+  std::string pem;
+  for (const x509::Certificate& anchor : authorities.Anchors(store::Purpose::kControl)) pem += anchor.pem();
+  return pem;
 }
 
 absl::Status FillServices(const store::Tables& tables, v1::GetStatusResponse* response) {
@@ -98,6 +106,8 @@ grpc::Status CertAuthorityService::SignCertificate(grpc::ServerContext* context,
     engines_.metrics.CountCertificate("node", !answer.ok()       ? ReasonFor(answer.status())
                                               : answer->repeated ? "repeated"
                                                                  : "issued");
+    // Only after the answer is made: a report waits for the disk.
+    if (request->has_report()) reports_.Take(request->report(), origin);
     SIGNET_RETURN_IF_ERROR(answer.status());
     response->set_certificate_chain_pem(answer->issued.chain_pem);
     response->set_serial(answer->issued.serial);
@@ -153,12 +163,26 @@ grpc::Status CertAuthorityService::IssueClientCertificate(grpc::ServerContext* c
     SIGNET_RETURN_IF_ERROR(issued.status());
     response->set_certificate_chain_pem(issued->chain_pem);
     response->set_serial(issued->serial);
-    for (const x509::Certificate& anchor : engines_.authorities.Anchors(store::Purpose::kControl)) {
-      response->mutable_control_ca_pem()->append(anchor.pem());
-    }
+    response->set_control_ca_pem(ControlAnchors(engines_.authorities));
     return absl::OkStatus();
   };
   return calls_.Run(ArrivalOf(listener_, *context), kIssueClient, subject, issue);
+}
+
+grpc::Status CertAuthorityService::RenewClientCertificate(grpc::ServerContext* context,
+                                                          const v1::RenewClientCertificateRequest* request,
+                                                          v1::RenewClientCertificateResponse* response) {
+  const auto renew = [&](const audit::Origin& origin) -> absl::Status {
+    SIGNET_RETURN_IF_ERROR(CheckLength("csr_pem", request->csr_pem(), kMaxCsrBytes, true));
+    const auto issued = engines_.named_certificates.RenewClient(request->csr_pem(), origin);
+    CountCertificate(engines_.metrics, "control", issued.status());
+    SIGNET_RETURN_IF_ERROR(issued.status());
+    response->set_certificate_chain_pem(issued->chain_pem);
+    response->set_serial(issued->serial);
+    response->set_control_ca_pem(ControlAnchors(engines_.authorities));
+    return absl::OkStatus();
+  };
+  return calls_.Run(ArrivalOf(listener_, *context), kRenewClient, NoSubject, renew);
 }
 
 grpc::Status CertAuthorityService::ListProvisioners(grpc::ServerContext* context, const v1::ListProvisionersRequest*,
@@ -188,9 +212,9 @@ grpc::Status CertAuthorityService::ImportAuthority(grpc::ServerContext* context,
       return absl::OkStatus();
     }
     // A dry run leaves nothing in the list to show.
-    SIGNET_ASSIGN_OR_RETURN(x509::Certificate root, x509::Certificate::FromPem(request->certificate_pem()));
+    SIGNET_ASSIGN_OR_RETURN(const x509::Certificate root, x509::Certificate::FromPem(request->certificate_pem()));
     *response->mutable_authority() = ToProto(
-        {imported.id, store::Purpose::kSlurm, store::AuthorityState::kRetired, std::move(root), nullptr, {}}, true);
+        {imported.id, store::Purpose::kSlurm, store::AuthorityState::kRetired, root, nullptr, {}, root, {}}, true);
     return absl::OkStatus();
   };
   return calls_.Run(ArrivalOf(listener_, *context), kImportAuthority, NoSubject, import);
@@ -234,10 +258,16 @@ grpc::Status CertAuthorityService::GetCertificate(grpc::ServerContext* context,
 
 grpc::Status CertAuthorityService::ListAuthorities(grpc::ServerContext* context, const v1::ListAuthoritiesRequest*,
                                                    v1::ListAuthoritiesResponse* response) {
-  return calls_.Run(ArrivalOf(listener_, *context), kListAuthorities, NoSubject, [&](const audit::Origin&) {
-    for (const auto& authority : engines_.authorities.List()) *response->add_authorities() = ToProto(*authority, true);
-    return absl::OkStatus();
-  });
+  const auto list = [&](const audit::Origin&) {
+    return engines_.store.Read([&](const store::Tables& tables) -> absl::Status {
+      for (const auto& authority : engines_.authorities.List()) {
+        SIGNET_ASSIGN_OR_RETURN(*response->add_authorities(),
+                                DescribeAuthority(tables, *authority, true, engines_.clock.Now()));
+      }
+      return absl::OkStatus();
+    });
+  };
+  return calls_.Run(ArrivalOf(listener_, *context), kListAuthorities, NoSubject, list);
 }
 
 grpc::Status CertAuthorityService::GetStatus(grpc::ServerContext* context, const v1::GetStatusRequest*,
@@ -245,9 +275,13 @@ grpc::Status CertAuthorityService::GetStatus(grpc::ServerContext* context, const
   const auto get = [&](const audit::Origin&) -> absl::Status {
     response->set_cluster(engines_.cluster);
     response->set_version(engines_.version);
-    for (const auto& authority : engines_.authorities.List()) *response->add_authorities() = ToProto(*authority, false);
-    return engines_.store.Read(
-        [&](const store::Tables& tables) { return FillStatus(tables, engines_.clock.Now(), response); });
+    return engines_.store.Read([&](const store::Tables& tables) -> absl::Status {
+      const absl::Time now = engines_.clock.Now();
+      for (const auto& authority : engines_.authorities.List()) {
+        SIGNET_ASSIGN_OR_RETURN(*response->add_authorities(), DescribeAuthority(tables, *authority, false, now));
+      }
+      return FillStatus(tables, now, response);
+    });
   };
   return calls_.Run(ArrivalOf(listener_, *context), kGetStatus, NoSubject, get);
 }

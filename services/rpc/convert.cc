@@ -28,6 +28,8 @@ v1::Profile ToProto(store::Profile profile) {
       return v1::PROFILE_SERVICE;
     case store::Profile::kControl:
       return v1::PROFILE_CONTROL;
+    case store::Profile::kProbe:
+      return v1::PROFILE_PROBE;
   }
   return v1::PROFILE_UNSPECIFIED;
 }
@@ -101,6 +103,8 @@ google::protobuf::Timestamp ToProto(absl::Time time) {
   return timestamp;
 }
 
+bool IsEver(absl::Time time) { return time != absl::InfinitePast() && time != absl::InfiniteFuture(); }
+
 v1::CertificateRecord ToProto(const store::CertificateRow& row, bool with_pem) {
   v1::CertificateRecord record;
   record.set_serial(row.serial);
@@ -126,6 +130,11 @@ v1::Authority ToProto(const authority::Authority& authority, bool with_certifica
   *message.mutable_not_before() = ToProto(authority.certificate.not_before());
   *message.mutable_not_after() = ToProto(authority.certificate.not_after());
   if (with_certificate) message.set_certificate_pem(authority.certificate.pem());
+  message.set_has_key(authority.signer != nullptr);
+  if (IsEver(authority.prepared_at)) *message.mutable_prepared_at() = ToProto(authority.prepared_at);
+  if (IsEver(authority.activated_at)) *message.mutable_activated_at() = ToProto(authority.activated_at);
+  if (IsEver(authority.retired_at)) *message.mutable_retired_at() = ToProto(authority.retired_at);
+  if (IsEver(authority.revoked_at)) *message.mutable_revoked_at() = ToProto(authority.revoked_at);
   return message;
 }
 
@@ -302,6 +311,14 @@ absl::Status CheckLength(absl::string_view field, absl::string_view value, std::
   if (required && value.empty()) return Malformed(absl::StrCat(field, " is empty"));
   if (value.size() <= limit) return absl::OkStatus();
   return Malformed(absl::StrCat(field, " has ", value.size(), " bytes; the limit is ", limit));
+}
+
+absl::Status CheckReason(absl::string_view field, absl::string_view value, bool required) {
+  SIGNET_RETURN_IF_ERROR(CheckLength(field, value, kMaxReasonBytes, required));
+  const bool control = std::any_of(value.begin(), value.end(), [](unsigned char c) { return absl::ascii_iscntrl(c); });
+  const bool blank = !value.empty() && absl::StripAsciiWhitespace(value).empty();
+  if (!control && !blank) return absl::OkStatus();
+  return Malformed(absl::StrCat(field, " is not printable text that says something"));
 }
 
 absl::Status CheckNames(absl::string_view field, const google::protobuf::RepeatedPtrField<std::string>& names) {

@@ -22,7 +22,10 @@
 namespace signet::rpc {
 
 google::protobuf::Timestamp ToProto(absl::Time time);
+// False for InfinitePast and InfiniteFuture, by which rows say never.
+bool IsEver(absl::Time time);
 v1::CertificateRecord ToProto(const store::CertificateRow& row, bool with_pem);
+// Without live_certificates, which only the store knows.
 v1::Authority ToProto(const authority::Authority& authority, bool with_certificate);
 v1::Token ToProto(const store::TokenRow& row);
 // `identity`: the one of row.key_id; `identities`: how many this daemon of this node ever had.
@@ -44,6 +47,9 @@ absl::StatusOr<std::string> KeyIdFromText(absl::string_view field, absl::string_
 absl::StatusOr<std::string> SerialFromText(absl::string_view text);
 // INVALID_ARGUMENT / MALFORMED when `value` is longer than `limit` bytes; `required`: or empty.
 absl::Status CheckLength(absl::string_view field, absl::string_view value, std::size_t limit, bool required);
+// INVALID_ARGUMENT / MALFORMED when `value` is longer than kMaxReasonBytes, not printable or blank; `required`: or
+// empty.
+absl::Status CheckReason(absl::string_view field, absl::string_view value, bool required);
 // Each of `names` has 1 to kMaxNameBytes bytes. INVALID_ARGUMENT / MALFORMED, as "nodes[3] is empty".
 absl::Status CheckNames(absl::string_view field, const google::protobuf::RepeatedPtrField<std::string>& names);
 

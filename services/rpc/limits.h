@@ -25,6 +25,10 @@ inline constexpr std::size_t kMaxCertificateBytes = 64 * 1024;
 inline constexpr std::size_t kMaxHostlistBytes = 64 * 1024;
 inline constexpr std::size_t kMaxPageTokenBytes = 512;
 inline constexpr std::size_t kMaxPublicKeyBytes = 1024;
+inline constexpr std::size_t kMaxAuthorityIdBytes = 64;
+inline constexpr std::size_t kMaxSubjectBytes = 1024;  // RFC 4514 text
+inline constexpr std::size_t kMaxReasonBytes = 200;
+inline constexpr std::size_t kMaxVersionBytes = 64;
 inline constexpr int kMaxListed = 1000;
 inline constexpr int kDefaultPageSize = 100;
 // A call with less time left than this is not begun.

@@ -45,8 +45,10 @@ grpc::Status NodeEnrollmentService::ValidateNode(grpc::ServerContext* context, c
     const auto about = enrollment::NodeCertificates::AboutScriptToken(request->node(), request->token());
     return Subject{request->node(), about.node, about.key_id};
   };
-  const auto validate = [&](const audit::Origin&) -> absl::Status {
-    return engines_.node_certificates.Validate(request->node(), request->token());
+  const auto validate = [&](const audit::Origin& origin) -> absl::Status {
+    absl::Status valid = engines_.node_certificates.Validate(request->node(), request->token());
+    if (request->has_report()) reports_.Take(request->report(), origin);
+    return valid;
   };
   return calls_.Run(ArrivalOf(listener_, *context), kValidateNode, subject, validate);
 }

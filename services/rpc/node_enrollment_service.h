@@ -6,6 +6,7 @@
 #include "grpcpp/support/status.h"
 #include "services/rpc/calls.h"
 #include "services/rpc/engines.h"
+#include "services/rpc/host_reports.h"
 #include "signet/v1/node_enrollment.grpc.pb.h"
 
 namespace signet::rpc {
@@ -15,7 +16,7 @@ namespace signet::rpc {
 class NodeEnrollmentService final : public v1::NodeEnrollment::Service {
  public:
   NodeEnrollmentService(Listener listener, Calls& calls, Engines& engines)
-      : listener_(listener), calls_(calls), engines_(engines) {}
+      : listener_(listener), calls_(calls), engines_(engines), reports_(calls, engines) {}
 
   grpc::Status ValidateNode(grpc::ServerContext* context, const v1::ValidateNodeRequest* request,
                             v1::ValidateNodeResponse* response) override;
@@ -46,6 +47,7 @@ class NodeEnrollmentService final : public v1::NodeEnrollment::Service {
   const Listener listener_;
   Calls& calls_;
   Engines& engines_;
+  HostReports reports_;
 };
 
 }  // namespace signet::rpc

@@ -2,7 +2,9 @@
 
 #include <cstddef>
 
+#include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
+#include "google/protobuf/any.pb.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
 #include "services/audit/text.h"
@@ -13,7 +15,10 @@ namespace {
 
 // The message travels twice, once percent-encoded (up to three times its size) and once in base64.
 constexpr std::size_t kMaxMessageBytes = 1200;
+constexpr std::size_t kMaxMessageBytesBesideDetail = 400;
 constexpr std::size_t kMaxNextBytes = 400;
+// Of an absl::Status that carries a detail: the serialized google.protobuf.Any.
+constexpr char kDetailUrl[] = "signet/detail";
 
 // What is over in a second, by itself.
 bool IsWorthARetry(absl::string_view reason) {
@@ -61,11 +66,20 @@ std::string ReasonFor(const absl::Status& status) {
   }
 }
 
+absl::Status WithDetail(absl::Status status, const google::protobuf::Message& detail) {
+  if (status.ok() || detail.ByteSizeLong() > kMaxDetailBytes) return status;
+  google::protobuf::Any packed;
+  packed.PackFrom(detail);
+  status.SetPayload(kDetailUrl, absl::Cord(packed.SerializeAsString()));
+  return status;
+}
+
 grpc::Status ReplyStatus(const absl::Status& status, absl::string_view request_id) {
   if (status.ok()) return grpc::Status::OK;
   const std::string reason = IsServerFault(status) ? base::kInternal : ReasonFor(status);
   // What the store says names files and statements: for the log alone.
-  std::string message = Cut(status.message(), kMaxMessageBytes);
+  const auto detail = status.GetPayload(kDetailUrl);
+  std::string message = Cut(status.message(), detail.has_value() ? kMaxMessageBytesBesideDetail : kMaxMessageBytes);
   if (IsServerFault(status)) message = absl::StrCat("internal error, request ", request_id);
   if (reason == base::kStoreUnavailable) message = absl::StrCat("the store is unavailable, request ", request_id);
 
@@ -85,6 +99,7 @@ grpc::Status ReplyStatus(const absl::Status& status, absl::string_view request_i
     retry.mutable_retry_delay()->set_seconds(1);
     details.add_details()->PackFrom(retry);
   }
+  if (detail.has_value() && !IsServerFault(status)) details.add_details()->ParseFromString(std::string(*detail));
   return grpc::Status(static_cast<grpc::StatusCode>(status.code()), message, details.SerializeAsString());
 }
 

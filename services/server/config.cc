@@ -198,6 +198,8 @@ void ReadRoot(yaml::Section root, Config* config) {
   ReadProfile(profiles.Child("node"), config->authority_lifetime, &config->node_profile);
   ReadProfile(profiles.Child("service"), config->authority_lifetime, &config->service_profile);
 
+  root.Child("rotation").Duration("hold", &config->rotation_hold, kDay, 365 * kDay);
+
   std::string level = "info";
   root.Child("log").Choice("level", &level, {"debug", "info", "warning", "error"});
   config->log_level = LevelOf(level);
@@ -245,6 +247,7 @@ std::vector<std::string> KeysThatNeedARestart(const Config& running, const Confi
   compare("keys.kek_file", running.kek_file == wanted.kek_file);
   compare("profiles.node.lifetime", running.node_profile.lifetime == wanted.node_profile.lifetime);
   compare("profiles.service.lifetime", running.service_profile.lifetime == wanted.service_profile.lifetime);
+  compare("rotation.hold", running.rotation_hold == wanted.rotation_hold);
   compare("limits.message_bytes", running.limits.message_bytes == wanted.limits.message_bytes);
   if (running.kubernetes.on != wanted.kubernetes.on) {
     keys.emplace_back("kubernetes");

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "services/authority/rotation.h"
 #include "services/enrollment/request_limits.h"
 #include "services/policy/profile.h"
 #include "services/rpc/limits.h"
@@ -63,6 +64,9 @@ struct Config {
   std::string kek_file;
   policy::Profile node_profile = policy::NodeProfile();
   policy::Profile service_profile = policy::ServiceProfile();
+  // How long a former authority stays in the bundle after a rotation: the longest walltime, since a job step reads the
+  // bundle once, at its start.
+  absl::Duration rotation_hold = authority::RotationRules().hold;
   telemetry::Level log_level = telemetry::Level::kInfo;
   rpc::Limits limits;
   // Taken over at SIGHUP.

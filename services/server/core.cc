@@ -1,5 +1,6 @@
 #include "services/server/core.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "services/base/status_macros.h"
@@ -17,6 +18,11 @@ std::unique_ptr<kubernetes::Reviewer> ReviewerOf(const KubernetesSection& sectio
       kubernetes::Endpoint{section.api, section.ca_file, section.token_file},
       kubernetes::Rules{section.audience, section.service_accounts, section.slurmd_owner == "nodeset"}, around.clock,
       around.logger);
+}
+
+authority::RotationRules RulesOf(const Config& config) {
+  return {config.rotation_hold, std::max(config.node_profile.lifetime, config.service_profile.lifetime),
+          config.authority_lifetime};
 }
 
 }  // namespace
@@ -55,6 +61,13 @@ absl::StatusOr<std::unique_ptr<Core>> Core::Open(const Config& config, const Sur
                                                      config.node_profile, *core->request_limits, core->pods.get());
   core->tokens = std::make_unique<enrollment::Tokens>(*core->audit, *core->store, around.clock);
   core->node_life = std::make_unique<enrollment::NodeLife>(*core->audit, *core->store, around.clock);
+  core->rotation =
+      std::make_unique<authority::Rotation>(config.cluster, RulesOf(config),
+                                            authority::Rotation::Parts{*core->store, *core->custody, *core->authorities,
+                                                                       *core->audit, around.clock, around.random});
+  core->sightings = std::make_unique<authority::Sightings>(*core->store, *core->audit, around.clock);
+  core->revocation =
+      std::make_unique<revocation::Revocation>(*core->store, *core->authorities, *core->audit, around.clock);
   return core;
 }
 

@@ -10,6 +10,8 @@
 #include "absl/status/statusor.h"
 #include "services/audit/audit_log.h"
 #include "services/authority/authorities.h"
+#include "services/authority/rotation.h"
+#include "services/authority/sightings.h"
 #include "services/base/clock.h"
 #include "services/base/random.h"
 #include "services/enrollment/gatekeeper.h"
@@ -21,6 +23,7 @@
 #include "services/issuance/named_certificates.h"
 #include "services/keys/custody.h"
 #include "services/kubernetes/reviewer.h"
+#include "services/revocation/revocation.h"
 #include "services/server/config.h"
 #include "services/store/store.h"
 #include "services/telemetry/logger.h"
@@ -49,6 +52,9 @@ struct Core {
   std::unique_ptr<enrollment::NodeCertificates> node_certificates;
   std::unique_ptr<enrollment::Tokens> tokens;
   std::unique_ptr<enrollment::NodeLife> node_life;
+  std::unique_ptr<authority::Rotation> rotation;
+  std::unique_ptr<authority::Sightings> sightings;
+  std::unique_ptr<revocation::Revocation> revocation;
   std::string notice;  // FirstStartNotice
 
   // Locks the data folder, opens or makes key, store and authorities. Every error names what to do.

@@ -31,7 +31,8 @@ Daemon::Daemon(const Config& config, const Surroundings& around, std::unique_ptr
              config.limits),
       engines_{config.cluster,      Version(),         *core_->node_certificates,
                *core_->tokens,      *core_->node_life, *core_->named_certificates,
-               *core_->authorities, *core_->custody,   *core_->audit,
+               *core_->authorities, *core_->rotation,  *core_->sightings,
+               *core_->revocation,  *core_->custody,   *core_->audit,
                *core_->store,       around.clock,      metrics_},
       quota_("signetd") {
   // What peers may have buffered in all, on every listener.
