@@ -1,9 +1,12 @@
 #include "services/authority/authorities.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "services/authority/cross.h"
 #include "services/authority/custody_label.h"
+#include "services/authority/trust_bundle.h"
 #include "services/base/reason.h"
 #include "services/base/status_macros.h"
 
@@ -27,11 +30,6 @@ absl::StatusOr<std::shared_ptr<const keys::Signer>> OpenSigner(keys::Custody& cu
       "put the key-encryption key file that belongs to this store back, or restore the store that belongs to it");
 }
 
-bool IsTrusted(store::AuthorityState state) {
-  return state == store::AuthorityState::kPrepared || state == store::AuthorityState::kActive ||
-         state == store::AuthorityState::kRetired;
-}
-
 absl::Status CheckActive(const x509::Certificate& certificate, absl::string_view id, absl::Time now) {
   if (now < certificate.not_before()) {
     return Fault(id,
@@ -48,35 +46,102 @@ absl::Status CheckActive(const x509::Certificate& certificate, absl::string_view
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::shared_ptr<const Authority>> OpenAuthority(const store::AuthorityRow& row, keys::Custody& custody,
-                                                               absl::Time now) {
-  auto certificate = x509::Certificate::FromDer(row.certificate_der);
-  if (!certificate.ok())
-    return Fault(row.id, absl::StrCat("its certificate does not parse: ", certificate.status().message()),
+// What stands between a subordinate authority and its anchor: each signed by the next, and none of them the root, which
+// beside a cross certificate of the same name would hide it.
+absl::Status CheckIntermediates(const x509::Certificate& own, const std::vector<x509::Certificate>& intermediates,
+                                const x509::Certificate& anchor, absl::string_view id) {
+  if (intermediates.front().der() != own.der()) {
+    return Fault(id, "its intermediates do not begin with its own certificate", "signetd restore");
+  }
+  for (std::size_t i = 0; i < intermediates.size(); ++i) {
+    const x509::Certificate& above = i + 1 < intermediates.size() ? intermediates[i + 1] : anchor;
+    const absl::Status signed_by = intermediates[i].VerifySignedBy(above);
+    if (signed_by.ok() && !intermediates[i].self_signed() && above.is_ca()) continue;
+    return Fault(id, absl::StrCat(intermediates[i].subject(), " does not lead to its anchor ", anchor.subject()),
                  "signetd restore");
-  if (certificate->public_key().spki_der() != row.spki_der || certificate->public_key().key_id() != row.id) {
-    return Fault(row.id, "its certificate and its key do not match", "signetd restore");
   }
-  if (!certificate->is_ca() || !certificate->allows_certificate_signing()) {
-    return Fault(row.id, "its certificate is not a CA's", "signetd restore");
-  }
-  if (row.state == store::AuthorityState::kActive) SIGNET_RETURN_IF_ERROR(CheckActive(*certificate, row.id, now));
-  std::shared_ptr<const keys::Signer> signer;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<x509::Certificate> ParseCertificate(absl::string_view der, absl::string_view id) {
+  auto certificate = x509::Certificate::FromDer(der);
+  if (certificate.ok()) return certificate;
+  return Fault(id, absl::StrCat("its certificate does not parse: ", certificate.status().message()), "signetd restore");
+}
+
+absl::StatusOr<std::shared_ptr<const keys::Signer>> OpenSignerOf(const store::AuthorityRow& row,
+                                                                 const x509::Certificate& certificate,
+                                                                 keys::Custody& custody) {
   if (row.custody == kForeignCustody) {
     // Only what never signs may lack a key, and nothing of Signet's own TLS.
     if (row.state == store::AuthorityState::kPrepared || row.state == store::AuthorityState::kActive ||
         row.purpose != store::Purpose::kSlurm) {
       return Fault(row.id, "it has no key here, and its state and purpose want one", "signetd restore");
     }
-  } else if (IsTrusted(row.state)) {
-    SIGNET_ASSIGN_OR_RETURN(signer, OpenSigner(custody, CustodyLabel(row.purpose), absl::StrCat("authority ", row.id),
-                                               {row.custody, row.handle, row.spki_der}));
-    if (!(signer->public_key() == certificate->public_key())) {
-      return Fault(row.id, "its certificate and its key do not match", "signetd restore");
+    return std::shared_ptr<const keys::Signer>();
+  }
+  if (!IsTrusted(row.state)) return std::shared_ptr<const keys::Signer>();
+  SIGNET_ASSIGN_OR_RETURN(auto signer,
+                          OpenSigner(custody, CustodyLabel(row.purpose), absl::StrCat("authority ", row.id),
+                                     {row.custody, row.handle, row.spki_der}));
+  if (signer->public_key() == certificate.public_key()) return signer;
+  return Fault(row.id, "its certificate and its key do not match", "signetd restore");
+}
+
+absl::StatusOr<Authority> OpenAuthority(const store::AuthorityRow& row, keys::Custody& custody, absl::Time now) {
+  SIGNET_ASSIGN_OR_RETURN(const x509::Certificate certificate, ParseCertificate(row.certificate_der, row.id));
+  if (certificate.public_key().spki_der() != row.spki_der || certificate.public_key().key_id() != row.id) {
+    return Fault(row.id, "its certificate and its key do not match", "signetd restore");
+  }
+  if (!certificate.is_ca() || !certificate.allows_certificate_signing()) {
+    return Fault(row.id, "its certificate is not a CA's", "signetd restore");
+  }
+  if (row.intermediates_pem.empty() != row.anchor_der.empty()) {
+    return Fault(row.id, "it has intermediates without an anchor, or an anchor without", "signetd restore");
+  }
+  SIGNET_ASSIGN_OR_RETURN(const x509::Certificate anchor,
+                          ParseCertificate(row.anchor_der.empty() ? row.certificate_der : row.anchor_der, row.id));
+  std::vector<x509::Certificate> intermediates;
+  if (!row.intermediates_pem.empty()) {
+    auto listed = x509::Certificate::ListFromPem(row.intermediates_pem);
+    if (!listed.ok()) {
+      return Fault(row.id, absl::StrCat("its intermediates do not parse: ", listed.status().message()),
+                   "signetd restore");
+    }
+    intermediates = *std::move(listed);
+    SIGNET_RETURN_IF_ERROR(CheckIntermediates(certificate, intermediates, anchor, row.id));
+  }
+  if (row.state == store::AuthorityState::kActive) SIGNET_RETURN_IF_ERROR(CheckActive(certificate, row.id, now));
+  SIGNET_ASSIGN_OR_RETURN(auto signer, OpenSignerOf(row, certificate, custody));
+  return Authority{row.id,
+                   row.purpose,
+                   row.state,
+                   certificate,
+                   std::move(signer),
+                   {},
+                   anchor,
+                   std::move(intermediates),
+                   row.created_at,
+                   row.activated_at,
+                   row.retired_at,
+                   row.revoked_at};
+}
+
+// A cross certificate that is left out unseen is an outage for whoever trusts its issuer only.
+absl::Status CheckCrosses(const std::vector<store::CrossRow>& crosses, const std::vector<Authority>& authorities,
+                          absl::Time now) {
+  for (const store::CrossRow& row : crosses) {
+    for (const Authority& issuer : authorities) {
+      if (issuer.id != row.issuer_id || !IsTrusted(issuer.state) || now >= row.not_after) continue;
+      const auto cross = x509::Certificate::FromDer(row.certificate_der);
+      const absl::Status sound = cross.ok() ? cross->VerifySignedBy(issuer.certificate) : cross.status();
+      if (sound.ok()) continue;
+      return Fault(row.issuer_id,
+                   absl::StrCat("its cross certificate for ", row.subject_id, " is damaged: ", sound.message()),
+                   "signetd restore");
     }
   }
-  return std::make_shared<const Authority>(
-      Authority{row.id, row.purpose, row.state, *std::move(certificate), std::move(signer), {}});
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -99,20 +164,31 @@ absl::StatusOr<std::unique_ptr<Authorities>> Authorities::Open(store::Store& sto
 }
 
 absl::Status Authorities::Reload() {
+  const base::MutexLock one_at_a_time(reloading_);
   std::vector<store::AuthorityRow> rows;
+  std::vector<store::CrossRow> crosses;
   SIGNET_RETURN_IF_ERROR(store_.Read([&](const store::Tables& tables) -> absl::Status {
     SIGNET_ASSIGN_OR_RETURN(rows, tables.authorities().List());
+    SIGNET_ASSIGN_OR_RETURN(crosses, tables.authorities().ListCrosses());
     return absl::OkStatus();
   }));
-  std::vector<std::shared_ptr<const Authority>> list;
+  const absl::Time now = clock_.Now();
+  std::vector<Authority> opened;
   for (const store::AuthorityRow& row : rows) {
-    for (const auto& other : list) {
-      if (row.state == store::AuthorityState::kActive && other->state == row.state && other->purpose == row.purpose) {
-        return Fault(row.id, absl::StrCat("it and ", other->id, " are both active"), "signetd restore");
+    for (const Authority& other : opened) {
+      if (row.state == store::AuthorityState::kActive && other.state == row.state && other.purpose == row.purpose) {
+        return Fault(row.id, absl::StrCat("it and ", other.id, " are both active"), "signetd restore");
       }
     }
-    SIGNET_ASSIGN_OR_RETURN(auto authority, OpenAuthority(row, custody_, clock_.Now()));
-    list.push_back(std::move(authority));
+    SIGNET_ASSIGN_OR_RETURN(Authority authority, OpenAuthority(row, custody_, now));
+    opened.push_back(std::move(authority));
+  }
+  SIGNET_RETURN_IF_ERROR(CheckCrosses(crosses, opened, now));
+  std::vector<std::shared_ptr<const Authority>> list;
+  for (const Authority& authority : opened) {
+    Authority whole = authority;
+    whole.chain_above = ChainAbove(authority, opened, crosses, now);
+    list.push_back(std::make_shared<const Authority>(std::move(whole)));
   }
   const base::MutexLock lock(mutex_);
   list_ = std::move(list);
@@ -146,7 +222,10 @@ std::vector<std::shared_ptr<const Authority>> Authorities::List() const {
 std::vector<x509::Certificate> Authorities::Anchors(store::Purpose purpose) const {
   std::vector<x509::Certificate> anchors;
   for (const auto& authority : List()) {
-    if (authority->purpose == purpose && IsTrusted(authority->state)) anchors.push_back(authority->certificate);
+    if (authority->purpose != purpose || !IsTrusted(authority->state)) continue;
+    const bool known = std::any_of(anchors.begin(), anchors.end(),
+                                   [&authority](const auto& other) { return other.der() == authority->anchor.der(); });
+    if (!known) anchors.push_back(authority->anchor);
   }
   return anchors;
 }

@@ -47,8 +47,9 @@ absl::StatusOr<std::shared_ptr<const keys::Signer>> OpenKey(const store::Store& 
 // The opened authorities. Thread-safe; Reload() swaps the whole list at once.
 class Authorities {
  public:
-  // Opens every signer, except of imported anchors, and checks that key and certificate match and that the active ones
-  // are valid now: FAILED_PRECONDITION names the fault and the cure. References must outlive this.
+  // Opens every signer, except of imported anchors, and checks that key and certificate match, that the active ones
+  // are valid now, and that intermediates and cross certificates are what they are stored as: FAILED_PRECONDITION names
+  // the fault and the cure. References must outlive this.
   static absl::StatusOr<std::unique_ptr<Authorities>> Open(store::Store& store, keys::Custody& custody,
                                                            base::Clock& clock);
   // One after the other, so that an older list never replaces a newer one.
@@ -60,7 +61,7 @@ class Authorities {
   absl::StatusOr<std::shared_ptr<const Authority>> Find(absl::string_view id) const;
   // Oldest first.
   std::vector<std::shared_ptr<const Authority>> List() const;
-  // What verifies a leaf of this purpose: anchors of PREPARED, ACTIVE and RETIRED authorities.
+  // What verifies a leaf of this purpose: anchors of PREPARED, ACTIVE and RETIRED authorities, each once.
   std::vector<x509::Certificate> Anchors(store::Purpose purpose) const;
 
  private:

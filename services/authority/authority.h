@@ -14,7 +14,8 @@
 namespace signet::authority {
 
 // Immutable. `chain_above` is what a leaf's chain carries after the leaf: intermediates and crosses, never a
-// self-signed root.
+// self-signed root. Good when the list was made: who hands it out leaves off the first certificate that has ended
+// since, and what stands above it.
 struct Authority {
   std::string id;
   store::Purpose purpose;

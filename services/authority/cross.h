@@ -2,6 +2,7 @@
 #ifndef SIGNET_SERVICES_AUTHORITY_CROSS_H_
 #define SIGNET_SERVICES_AUTHORITY_CROSS_H_
 
+#include <cstddef>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -17,17 +18,25 @@ namespace signet::authority {
 // the hold plus two leaf lifetimes.
 absl::Duration CrossLifetime(absl::Duration hold, absl::Duration longest_leaf);
 
+// False when both have one anchor, as two subordinates of one root: who verifies the one verifies the other.
+bool NeedsCross(const Authority& former, const Authority& next);
+
 // `issuer` vouches for the anchor of `subject`, for `lifetime` from `now`, backdated a day. FAILED_PRECONDITION when it
-// would outlive either of them, when `issuer` has no key here, or when a certificate between `issuer` and its anchor,
-// or that anchor, has a path length that verifiers would refuse (RFC 5280 section 4.2.1.9).
+// would outlive either of them, when `issuer` has no key here, when a certificate between `issuer` and its anchor,
+// or that anchor, has a path length that verifiers would refuse (RFC 5280 section 4.2.1.9), when a subordinate's own
+// certificate would not follow it (policy::CheckFollowsCross), or when none is needed. Signs: call it outside a
+// transaction.
 absl::StatusOr<store::CrossRow> MakeCross(const Authority& issuer, const Authority& subject, absl::Duration lifetime,
                                           absl::string_view random_serial, absl::Time now);
+
+// s2n refuses a peer's chain of more than 7 certificates, the leaf included.
+inline constexpr std::size_t kMostAbove = 6;
 
 // What a leaf of `authority` carries above itself: of a subordinate one its intermediates; then, while its issuer is
 // ACTIVE or RETIRED and `now` is before its end, the newest cross certificate for its anchor, and what a leaf of that
 // issuer would carry. Never a self-signed certificate, never one twice: each certificate's issuer is the next one's
-// subject, so that a verifier finds the path whichever anchor it trusts. `others`: every authority, by its
-// `intermediates` and state; their chain_above is not read.
+// subject, so that a verifier finds the path whichever anchor it trusts. `others`: every authority, by its anchor,
+// `intermediates` and state; their chain_above is not read. At most kMostAbove certificates: the oldest are left off.
 std::vector<x509::Certificate> ChainAbove(const Authority& authority, const std::vector<Authority>& others,
                                           const std::vector<store::CrossRow>& crosses, absl::Time now);
 

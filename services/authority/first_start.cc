@@ -5,12 +5,12 @@
 #include "absl/strings/str_cat.h"
 #include "services/authority/authorities.h"
 #include "services/authority/custody_label.h"
+#include "services/authority/new_root.h"
 #include "services/base/reason.h"
 #include "services/base/status_macros.h"
 #include "services/bundle/ca_file.h"
 #include "services/bundle/signed_bundle.h"
-#include "services/policy/profile.h"
-#include "services/x509/certificate_template.h"
+#include "services/x509/certificate.h"
 
 namespace signet::authority {
 namespace {
@@ -78,26 +78,13 @@ absl::Status CheckStoreIsOf(absl::string_view cluster, const store::Tables& tabl
                        "signetd restore");
 }
 
-absl::StatusOr<store::AuthorityRow> MakeRoot(store::Purpose purpose, absl::string_view subject, absl::Duration lifetime,
-                                             keys::Custody& custody, absl::Time now, base::Random& random) {
-  SIGNET_ASSIGN_OR_RETURN(const keys::CustodyKey key, custody.Create(CustodyLabel(purpose)));
-  SIGNET_ASSIGN_OR_RETURN(const auto signer, custody.Open(CustodyLabel(purpose), key));
-  SIGNET_ASSIGN_OR_RETURN(const x509::CertificateTemplate root,
-                          policy::RootTemplate(subject, lifetime, signer->public_key(), random.Bytes(20), now));
-  const x509::SignatureAlgorithm algorithm = keys::DefaultAlgorithm(signer->public_key());
-  SIGNET_ASSIGN_OR_RETURN(const std::string tbs, x509::EncodeTbs(root, algorithm));
-  SIGNET_ASSIGN_OR_RETURN(const std::string signature, signer->Sign(algorithm, tbs));
-  store::AuthorityRow row;
-  row.certificate_der = x509::AssembleCertificate(tbs, algorithm, signature);
-  SIGNET_ASSIGN_OR_RETURN(const x509::Certificate certificate, x509::Certificate::FromDer(row.certificate_der));
-  SIGNET_RETURN_IF_ERROR(policy::LintRoot(certificate));
-  row.id = signer->public_key().key_id();
-  row.purpose = purpose;
+// Nothing trusts another authority yet, so that no gate stands before the first ones.
+absl::StatusOr<store::AuthorityRow> MakeActiveRoot(store::Purpose purpose, absl::string_view subject,
+                                                   absl::Duration lifetime, keys::Custody& custody, absl::Time now,
+                                                   base::Random& random) {
+  SIGNET_ASSIGN_OR_RETURN(store::AuthorityRow row, MakeRoot(purpose, subject, lifetime, custody, random, now));
   row.state = store::AuthorityState::kActive;
-  row.custody = key.custody;
-  row.handle = key.handle;
-  row.spki_der = key.spki_der;
-  row.created_at = now;
+  row.activated_at = now;
   return row;
 }
 
@@ -111,10 +98,10 @@ absl::StatusOr<std::shared_ptr<const keys::Signer>> MakeKey(absl::string_view pu
 absl::StatusOr<Beginning> Make(const FirstStart& first, keys::Custody& custody, absl::Time now, base::Random& random) {
   Beginning made;
   SIGNET_ASSIGN_OR_RETURN(made.slurm,
-                          MakeRoot(store::Purpose::kSlurm, first.subject, first.lifetime, custody, now, random));
+                          MakeActiveRoot(store::Purpose::kSlurm, first.subject, first.lifetime, custody, now, random));
   SIGNET_ASSIGN_OR_RETURN(made.control,
-                          MakeRoot(store::Purpose::kControl, absl::StrCat("CN=Signet control ", first.cluster),
-                                   first.lifetime, custody, now, random));
+                          MakeActiveRoot(store::Purpose::kControl, absl::StrCat("CN=Signet control ", first.cluster),
+                                         first.lifetime, custody, now, random));
   SIGNET_ASSIGN_OR_RETURN(const auto bundle_signer, MakeKey(kBundlePurpose, custody, now, made.bundle_key));
   SIGNET_ASSIGN_OR_RETURN(made.audit_signer, MakeKey(kAuditPurpose, custody, now, made.audit_key));
   SIGNET_ASSIGN_OR_RETURN(const x509::Certificate root, x509::Certificate::FromDer(made.slurm.certificate_der));

@@ -1,15 +1,14 @@
 #include "services/authority/import.h"
 
-#include <utility>
+#include <algorithm>
 #include <vector>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "services/authority/custody_label.h"
+#include "services/authority/trust_bundle.h"
 #include "services/base/reason.h"
 #include "services/base/status_macros.h"
-#include "services/bundle/ca_file.h"
-#include "services/bundle/signed_bundle.h"
 #include "services/x509/certificate.h"
 #include "services/x509/tls_use.h"
 
@@ -19,8 +18,8 @@ namespace {
 // What one snapshot says about the bundle to come.
 struct Ground {
   store::BundleRow newest;
-  std::vector<x509::Certificate> anchors;  // still valid, oldest first
-  bool known = false;                      // the certificate is an anchor already
+  std::vector<store::AuthorityRow> rows;
+  bool known = false;  // the certificate is an anchor already
 };
 
 absl::Status Refused(absl::string_view what, absl::string_view next = "") {
@@ -69,14 +68,15 @@ absl::Status CheckAnchor(const x509::Certificate& certificate, absl::Time now) {
   return absl::OkStatus();
 }
 
-// `other` is in the list already, in whatever state.
+// `other` is the anchor of an authority in the list, in whatever state.
 absl::Status CheckBeside(const x509::Certificate& certificate, const store::AuthorityRow& row,
                          const x509::Certificate& other) {
-  const bool same_key = row.id == certificate.public_key().key_id();
+  const bool same_key = other.public_key() == certificate.public_key();
   if (same_key && row.purpose == store::Purpose::kControl) {
     return Refused("it is Signet's own control authority, whose certificates must never pass for Slurm's");
   }
-  const bool trusted = row.state <= store::AuthorityState::kRetired;
+  const bool trusted = IsTrusted(row.state);
+  // Of a subordinate authority too: its root would bring it back.
   if (same_key && !trusted) {
     return base::Refusal(absl::StatusCode::kFailedPrecondition, base::kConfiguration,
                          absl::StrCat("authority ", row.id, " was taken out of the bundle, and does not come back"),
@@ -96,40 +96,19 @@ absl::Status CheckBeside(const x509::Certificate& certificate, const store::Auth
   return absl::OkStatus();
 }
 
-absl::StatusOr<Ground> Survey(const store::Tables& tables, const x509::Certificate& certificate, absl::Time now) {
+absl::StatusOr<Ground> Survey(const store::Tables& tables, const x509::Certificate& certificate) {
   Ground ground;
   SIGNET_ASSIGN_OR_RETURN(ground.newest, tables.bundles().Newest());
-  SIGNET_ASSIGN_OR_RETURN(const std::vector<store::AuthorityRow> rows, tables.authorities().List());
-  for (const store::AuthorityRow& row : rows) {
-    SIGNET_ASSIGN_OR_RETURN(x509::Certificate other, x509::Certificate::FromDer(row.certificate_der));
+  SIGNET_ASSIGN_OR_RETURN(ground.rows, tables.authorities().List());
+  SIGNET_ASSIGN_OR_RETURN(const std::vector<x509::Certificate> anchors, AnchorsOf(ground.rows, absl::InfinitePast()));
+  ground.known = std::any_of(anchors.begin(), anchors.end(),
+                             [&certificate](const auto& anchor) { return anchor.der() == certificate.der(); });
+  if (ground.known) return ground;
+  for (const store::AuthorityRow& row : ground.rows) {
+    SIGNET_ASSIGN_OR_RETURN(const x509::Certificate other, AnchorOf(row));
     SIGNET_RETURN_IF_ERROR(CheckBeside(certificate, row, other));
-    ground.known |= row.id == certificate.public_key().key_id();
-    const bool trusted = row.purpose == store::Purpose::kSlurm && row.state <= store::AuthorityState::kRetired;
-    // Nothing is verified by an expired anchor: one that ended since the last generation is left out.
-    if (trusted && now < other.not_after()) ground.anchors.push_back(std::move(other));
   }
   return ground;
-}
-
-absl::StatusOr<store::BundleRow> NextBundle(absl::string_view cluster, const Ground& ground,
-                                            const x509::Certificate& certificate, const keys::Signer& bundle_key,
-                                            absl::Time now) {
-  SIGNET_ASSIGN_OR_RETURN(const bundle::Bundle previous,
-                          bundle::Verify(ground.newest.signed_bundle, bundle_key.public_key().spki_sha256(), cluster));
-  bundle::Bundle next;
-  next.cluster = previous.cluster;
-  next.generation = previous.generation + 1;
-  SIGNET_ASSIGN_OR_RETURN(next.previous_sha256, bundle::BundleSha256(ground.newest.signed_bundle));
-  std::vector<x509::Certificate> anchors = ground.anchors;
-  anchors.push_back(certificate);
-  SIGNET_ASSIGN_OR_RETURN(next.ca_cert_pem, bundle::RenderCaFile(anchors));
-  next.created_at = now;
-  next.next_bundle_key = previous.next_bundle_key;
-  store::BundleRow row;
-  SIGNET_ASSIGN_OR_RETURN(row.signed_bundle, bundle::Sign(next, bundle_key));
-  row.generation = next.generation;
-  row.created_at = now;
-  return row;
 }
 
 store::AuthorityRow RowOf(const x509::Certificate& certificate, absl::Time now) {
@@ -141,6 +120,7 @@ store::AuthorityRow RowOf(const x509::Certificate& certificate, absl::Time now) 
   row.custody = kForeignCustody;
   row.spki_der = certificate.public_key().spki_der();
   row.created_at = now;
+  row.retired_at = now;
   return row;
 }
 
@@ -169,23 +149,26 @@ absl::StatusOr<Imported> ImportAnchor(absl::string_view cluster, absl::string_vi
   SIGNET_RETURN_IF_ERROR(CheckAnchor(*certificate, now));
   Ground ground;
   SIGNET_RETURN_IF_ERROR(store.Read([&](const store::Tables& tables) -> absl::Status {
-    SIGNET_ASSIGN_OR_RETURN(ground, Survey(tables, *certificate, now));
+    SIGNET_ASSIGN_OR_RETURN(ground, Survey(tables, *certificate));
     return absl::OkStatus();
   }));
   Imported imported{certificate->public_key().key_id(), ground.newest.generation, false};
   if (ground.known) return imported;
 
   SIGNET_ASSIGN_OR_RETURN(const auto bundle_key, OpenKey(store, custody, kBundlePurpose));
-  SIGNET_ASSIGN_OR_RETURN(const store::BundleRow bundle, NextBundle(cluster, ground, *certificate, *bundle_key, now));
+  const store::AuthorityRow row = RowOf(*certificate, now);
+  ground.rows.push_back(row);
+  SIGNET_ASSIGN_OR_RETURN(const std::vector<x509::Certificate> anchors, AnchorsOf(ground.rows, now));
+  SIGNET_ASSIGN_OR_RETURN(const store::BundleRow bundle, NextBundle(cluster, ground.newest, anchors, *bundle_key, now));
   if (dry_run) return imported;
   // Signed before the transaction, which holds up every other writer: so what was surveyed must still stand.
   const auto write = [&](store::Tables& tables) -> absl::Status {
-    SIGNET_ASSIGN_OR_RETURN(const Ground current, Survey(tables, *certificate, now));
+    SIGNET_ASSIGN_OR_RETURN(const Ground current, Survey(tables, *certificate));
     if (current.known || current.newest.signed_bundle != ground.newest.signed_bundle) {
       return base::Refusal(absl::StatusCode::kAborted, base::kStoreUnavailable,
                            "the trust bundle changed meanwhile; nothing was imported", "repeat the command");
     }
-    SIGNET_RETURN_IF_ERROR(tables.authorities().Insert(RowOf(*certificate, now)));
+    SIGNET_RETURN_IF_ERROR(tables.authorities().Insert(row));
     SIGNET_RETURN_IF_ERROR(tables.bundles().Insert(bundle));
     return audit.Append(tables, EventOf(*certificate, bundle.generation, origin));
   };

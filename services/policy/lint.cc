@@ -183,16 +183,31 @@ absl::Status LintLeafKey(const Profile& profile, const x509::Certificate& certif
   SIGNET_RETURN_IF_ERROR(Require(!(certificate.public_key() == issuer.public_key()), "the key is the authority's own"));
   SIGNET_RETURN_IF_ERROR(Require(certificate.subject_key_id() == x509::KeyIdentifier(certificate.public_key()),
                                  "the subjectKeyIdentifier is not the key's"));
-  return Require(!issuer.subject_key_id().empty() && certificate.authority_key_id() == issuer.subject_key_id(),
-                 "the authorityKeyIdentifier is not the issuer's subjectKeyIdentifier");
+  return absl::OkStatus();
+}
+
+// RFC 5280 section 4.2.1.1. With issuer and serial in it, which are one certificate's, no cross certificate of the same
+// issuer would do.
+bool NamesIssuerAndSerial(X509* certificate) {
+  return X509_get0_authority_issuer(certificate) != nullptr || X509_get0_authority_serial(certificate) != nullptr;
+}
+
+absl::Status LintAuthorityKeyId(X509* bytes, const x509::Certificate& certificate, const x509::Certificate& issuer) {
+  SIGNET_RETURN_IF_ERROR(
+      Require(!issuer.subject_key_id().empty() && certificate.authority_key_id() == issuer.subject_key_id(),
+              "the authorityKeyIdentifier is not the issuer's subjectKeyIdentifier"));
+  return Require(!NamesIssuerAndSerial(bytes), "the authorityKeyIdentifier names issuer and serial");
+}
+
+absl::Status LintWithin(const x509::Certificate& certificate, const x509::Certificate& issuer) {
+  SIGNET_RETURN_IF_ERROR(Require(certificate.not_before() < certificate.not_after(), "it ends before it begins"));
+  return Require(certificate.not_before() >= issuer.not_before() && certificate.not_after() <= issuer.not_after(),
+                 "its validity is not within the issuer's");
 }
 
 absl::Status LintLeafValidity(const Profile& profile, const x509::Certificate& certificate,
                               const x509::Certificate& issuer) {
-  SIGNET_RETURN_IF_ERROR(Require(certificate.not_before() < certificate.not_after(), "it ends before it begins"));
-  SIGNET_RETURN_IF_ERROR(
-      Require(certificate.not_before() >= issuer.not_before() && certificate.not_after() <= issuer.not_after(),
-              "its validity is not within the issuer's"));
+  SIGNET_RETURN_IF_ERROR(LintWithin(certificate, issuer));
   return Require(certificate.not_after() - certificate.not_before() <= profile.lifetime + kLeafBackdate,
                  "it lives longer than its profile allows");
 }
@@ -221,6 +236,7 @@ absl::Status LintLeaf(const Profile& profile, const x509::Certificate& certifica
               "the extendedKeyUsage must be serverAuth and clientAuth"));
   SIGNET_RETURN_IF_ERROR(LintNames(profile, bytes, certificate));
   SIGNET_RETURN_IF_ERROR(LintLeafKey(profile, certificate, issuer));
+  SIGNET_RETURN_IF_ERROR(LintAuthorityKeyId(bytes, certificate, issuer));
   return LintLeafValidity(profile, certificate, issuer);
 }
 
@@ -239,6 +255,51 @@ absl::Status LintRoot(const x509::Certificate& certificate) {
                                  "the subjectKeyIdentifier is not the key's"));
   SIGNET_RETURN_IF_ERROR(Require(certificate.not_before() < certificate.not_after(), "it ends before it begins"));
   return Require(certificate.VerifySignedBy(certificate).ok(), "its own key did not sign it");
+}
+
+absl::Status LintCross(const x509::Certificate& cross, const x509::Certificate& issuer,
+                       const x509::Certificate& subject) {
+  const std::shared_ptr<X509> second_opinion = cross.ParseWithOpenssl();
+  X509* const bytes = second_opinion.get();
+  SIGNET_RETURN_IF_ERROR(LintReadings(bytes, cross));
+  SIGNET_RETURN_IF_ERROR(LintSerial(bytes));
+  SIGNET_RETURN_IF_ERROR(LintSignatureAlgorithm(bytes, issuer.public_key()));
+  SIGNET_RETURN_IF_ERROR(
+      Require(cross.issuer_der() == issuer.subject_der(), "the issuer's name is not the authority's"));
+  SIGNET_RETURN_IF_ERROR(
+      Require(cross.subject_der() == subject.subject_der() && cross.subject_der() != cross.issuer_der(),
+              "the subject's name is not the other authority's"));
+  SIGNET_RETURN_IF_ERROR(
+      Require(cross.public_key() == subject.public_key() && !(cross.public_key() == issuer.public_key()),
+              "the key is not the other authority's"));
+  // No extendedKeyUsage: with serverAuth alone, clients would be refused.
+  SIGNET_RETURN_IF_ERROR(LintExtensions(bytes, {{NID_basic_constraints, true},
+                                                {NID_key_usage, true},
+                                                {NID_subject_key_identifier, false},
+                                                {NID_authority_key_identifier, false}}));
+  SIGNET_RETURN_IF_ERROR(LintConstraints(bytes, true));
+  SIGNET_RETURN_IF_ERROR(Require(X509_get_key_usage(bytes) == (KU_KEY_CERT_SIGN | KU_CRL_SIGN),
+                                 "the keyUsage must be keyCertSign and cRLSign"));
+  // The one that the subject's leaves name, which a foreign root may have computed in its own way.
+  const std::string own = subject.subject_key_id();
+  SIGNET_RETURN_IF_ERROR(
+      Require(cross.subject_key_id() == (own.empty() ? x509::KeyIdentifier(subject.public_key()) : own),
+              "the subjectKeyIdentifier is not the other authority's"));
+  SIGNET_RETURN_IF_ERROR(LintAuthorityKeyId(bytes, cross, issuer));
+  SIGNET_RETURN_IF_ERROR(LintWithin(cross, issuer));
+  SIGNET_RETURN_IF_ERROR(Require(cross.not_before() >= subject.not_before() && cross.not_after() <= subject.not_after(),
+                                 "its validity is not within the other authority's"));
+  return Require(cross.VerifySignedBy(issuer).ok(), "the issuer's key did not sign it");
+}
+
+absl::Status CheckFollowsCross(const x509::Certificate& below) {
+  const std::shared_ptr<X509> bytes = below.ParseWithOpenssl();
+  if (bytes != nullptr && !NamesIssuerAndSerial(bytes.get())) return absl::OkStatus();
+  return base::Refusal(absl::StatusCode::kFailedPrecondition, base::kConfiguration,
+                       absl::StrCat(below.subject(),
+                                    ": its authorityKeyIdentifier names issuer and serial, so that no "
+                                    "cross certificate of its issuer verifies it"),
+                       "have it signed again with authorityKeyIdentifier=keyid");
 }
 
 }  // namespace signet::policy

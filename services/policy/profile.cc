@@ -13,6 +13,8 @@ namespace {
 
 constexpr absl::Duration kLeastLifetime = absl::Hours(1);
 constexpr absl::Duration kMostLifetime = absl::Hours(24 * 825);
+constexpr char kProbeName[] = "probe";
+constexpr absl::Duration kProbeLifetime = absl::Minutes(10);
 constexpr absl::Duration kLeastRootLifetime = absl::Hours(24);
 constexpr absl::Duration kMostRootLifetime = absl::Hours(24 * 365 * 30);
 constexpr std::size_t kSerialBytes = 20;
@@ -23,6 +25,13 @@ absl::Status KeyRefused(absl::string_view message) {
 
 absl::Status NameRefused(absl::string_view message) {
   return base::Refusal(absl::StatusCode::kInvalidArgument, base::kNameRefused, message);
+}
+
+std::string Date(absl::Time time) { return absl::FormatTime(time, absl::UTCTimeZone()); }
+
+absl::Status CrossRefused(absl::string_view message) {
+  return base::Refusal(absl::StatusCode::kFailedPrecondition, base::kConfiguration,
+                       absl::StrCat("cross certificate: ", message), "signetctl authority list");
 }
 
 absl::Time WholeSeconds(absl::Time time) { return absl::FromUnixSeconds(absl::ToUnixSeconds(time)); }
@@ -38,14 +47,24 @@ absl::StatusOr<std::string> PositiveSerial(absl::string_view random_serial) {
   return serial;
 }
 
+// What the subject's own leaves name, however it was computed.
+std::string CrossKeyIdentifier(const x509::Certificate& subject) {
+  return subject.subject_key_id().empty() ? x509::KeyIdentifier(subject.public_key()) : subject.subject_key_id();
+}
+
 }  // namespace
 
 Profile NodeProfile(absl::Duration lifetime) { return {"node", lifetime, false}; }
 Profile ServiceProfile(absl::Duration lifetime) { return {"service", lifetime, true}; }
 Profile ControlProfile(absl::Duration lifetime) { return {"control", lifetime, false}; }
 
+Profile ProbeProfile() { return {kProbeName, kProbeLifetime, false}; }
+
 absl::Status CheckProfile(const Profile& profile) {
-  if (profile.lifetime >= kLeastLifetime && profile.lifetime <= kMostLifetime) return absl::OkStatus();
+  // No configuration names a probe's lifetime, so that nothing but ProbeProfile's own passes.
+  if (profile.name == kProbeName && profile.lifetime == kProbeLifetime) return absl::OkStatus();
+  if (profile.name != kProbeName && profile.lifetime >= kLeastLifetime && profile.lifetime <= kMostLifetime)
+    return absl::OkStatus();
   return base::Refusal(absl::StatusCode::kFailedPrecondition, base::kConfiguration,
                        absl::StrCat("the lifetime of profile ", profile.name, " is ",
                                     absl::FormatDuration(profile.lifetime), "; allowed are 1 hour to 825 days"),
@@ -137,6 +156,37 @@ absl::StatusOr<x509::CertificateTemplate> RootTemplate(absl::string_view subject
   root.certificate_signing = true;
   root.subject_key_id = x509::KeyIdentifier(key);
   return root;
+}
+
+absl::StatusOr<x509::CertificateTemplate> CrossTemplate(const x509::Certificate& issuer,
+                                                        const x509::Certificate& subject, absl::Duration lifetime,
+                                                        absl::string_view random_serial, absl::Time now) {
+  // With one name for both, a verifier takes the one for the other (RFC 5280 section 3.2: it would be self-issued).
+  if (issuer.subject_der() == subject.subject_der()) {
+    return CrossRefused(absl::StrCat("both authorities are called ", issuer.subject()));
+  }
+  if (issuer.public_key() == subject.public_key()) return CrossRefused("both authorities have one key");
+  if (lifetime <= absl::ZeroDuration()) return CrossRefused("it would have no lifetime");
+  const absl::Time start = WholeSeconds(now);
+  const absl::Time end = WholeSeconds(start + lifetime);
+  for (const x509::Certificate* one : {&issuer, &subject}) {
+    if (one->not_before() <= start && one->not_after() >= end) continue;
+    return CrossRefused(absl::StrCat("it would be needed from ", Date(start), " to ", Date(end), ", and ",
+                                     one->subject(), " is valid from ", Date(one->not_before()), " to ",
+                                     Date(one->not_after())));
+  }
+  x509::CertificateTemplate cross;
+  SIGNET_ASSIGN_OR_RETURN(cross.serial, PositiveSerial(random_serial));
+  cross.issuer_der = issuer.subject_der();
+  cross.subject_der = subject.subject_der();
+  cross.not_before = std::max({start - kAuthorityBackdate, issuer.not_before(), subject.not_before()});
+  cross.not_after = end;
+  cross.spki_der = subject.public_key().spki_der();
+  cross.is_ca = true;
+  cross.certificate_signing = true;
+  cross.subject_key_id = CrossKeyIdentifier(subject);
+  cross.authority_key_id = issuer.subject_key_id();
+  return cross;
 }
 
 }  // namespace signet::policy

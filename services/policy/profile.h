@@ -30,7 +30,7 @@ Profile ServiceProfile(absl::Duration lifetime = absl::Hours(24 * 90));
 Profile ControlProfile(absl::Duration lifetime = absl::Hours(24 * 90));
 // A TLS client that asks daemons whom they trust: ten minutes, a full Slurm credential for that long.
 Profile ProbeProfile();
-// FAILED_PRECONDITION when the lifetime is out of bounds (an hour to 825 days), naming both.
+// FAILED_PRECONDITION when the lifetime is out of bounds (an hour to 825 days; of a probe ten minutes), naming both.
 absl::Status CheckProfile(const Profile& profile);
 
 // P-256 and P-384; RSA of 3072–4096 bits where the profile allows it, with an odd exponent ≥ 65537 and none of the
@@ -62,7 +62,8 @@ absl::StatusOr<x509::CertificateTemplate> RootTemplate(absl::string_view subject
 
 // A cross certificate (docs/profiles.md): `issuer` vouches for `subject`'s name and key, as a CA without pathlen and
 // without extendedKeyUsage, for `lifetime` from `now`, backdated a day, within both certificates' validity
-// (FAILED_PRECONDITION otherwise).
+// (FAILED_PRECONDITION otherwise). Where one of them began less than a day ago, it begins with it. FAILED_PRECONDITION
+// too when the two have one name or one key.
 absl::StatusOr<x509::CertificateTemplate> CrossTemplate(const x509::Certificate& issuer,
                                                         const x509::Certificate& subject, absl::Duration lifetime,
                                                         absl::string_view random_serial, absl::Time now);
@@ -71,8 +72,13 @@ absl::StatusOr<x509::CertificateTemplate> CrossTemplate(const x509::Certificate&
 // bytes. INTERNAL names the first rule broken. `certificate` may be signed by a throwaway key.
 absl::Status LintLeaf(const Profile& profile, const x509::Certificate& certificate, const x509::Certificate& issuer);
 absl::Status LintRoot(const x509::Certificate& certificate);
+// The signature is the issuer's own.
 absl::Status LintCross(const x509::Certificate& cross, const x509::Certificate& issuer,
                        const x509::Certificate& subject);
+// Whether `below`, which an authority signed, verifies through a cross certificate of that authority too: not when its
+// authorityKeyIdentifier names issuer and serial (RFC 5280 section 4.2.1.1), which are the self-signed certificate's.
+// FAILED_PRECONDITION.
+absl::Status CheckFollowsCross(const x509::Certificate& below);
 
 }  // namespace signet::policy
 
