@@ -32,9 +32,7 @@ bool IsUri(absl::string_view uri) {
 }
 
 absl::Status CheckTime(absl::string_view field, absl::Time time) {
-  static const absl::Time kFirst = absl::FromCivil(absl::CivilYear(1950), absl::UTCTimeZone());
-  static const absl::Time kEnd = absl::FromCivil(absl::CivilYear(10000), absl::UTCTimeZone());
-  if (time < kFirst || time >= kEnd) return Invalid(field, "outside of the years 1950 to 9999");
+  if (!IsDerTime(time)) return Invalid(field, "outside of the years 1950 to 9999");
   if (absl::FromUnixSeconds(absl::ToUnixSeconds(time)) != time) return Invalid(field, "not a whole second");
   return absl::OkStatus();
 }
@@ -79,18 +77,6 @@ absl::Status CheckKeyUse(const CertificateTemplate& certificate) {
   return absl::OkStatus();
 }
 
-// RFC 5280 section 4.1.2.5: UTCTime through 2049, GeneralizedTime from 2050 on.
-std::string WriteTime(absl::Time time) {
-  const bool utc_time = time < absl::FromCivil(absl::CivilYear(2050), absl::UTCTimeZone());
-  return WriteDer(utc_time ? kDerUtcTime : kDerGeneralizedTime,
-                  absl::FormatTime(utc_time ? "%y%m%d%H%M%SZ" : "%Y%m%d%H%M%SZ", time, absl::UTCTimeZone()));
-}
-
-std::string WriteExtension(absl::string_view oid, bool critical, absl::string_view value) {
-  return WriteDer(kDerSequence, absl::StrCat(WriteDerOid(oid), critical ? WriteDer(kDerBoolean, "\xff") : "",
-                                             WriteDer(kDerOctetString, value)));
-}
-
 // RFC 5280 section 4.2.1.3: bit 0 digitalSignature, bit 5 keyCertSign, bit 6 cRLSign; trailing zero bits are not
 // written.
 std::string WriteKeyUsage(const CertificateTemplate& certificate) {
@@ -106,16 +92,16 @@ std::string WriteKeyUsage(const CertificateTemplate& certificate) {
 // In one order for every certificate.
 std::string WriteExtensions(const CertificateTemplate& certificate) {
   const std::string ca_true = certificate.is_ca ? WriteDer(kDerBoolean, "\xff") : "";
-  std::string out = WriteExtension("2.5.29.19", true, WriteDer(kDerSequence, ca_true));
-  out += WriteExtension("2.5.29.15", true, WriteKeyUsage(certificate));
+  std::string out = WriteDerExtension("2.5.29.19", true, WriteDer(kDerSequence, ca_true));
+  out += WriteDerExtension("2.5.29.15", true, WriteKeyUsage(certificate));
   std::string usages;
   if (certificate.server_auth) usages += WriteDerOid("1.3.6.1.5.5.7.3.1");
   if (certificate.client_auth) usages += WriteDerOid("1.3.6.1.5.5.7.3.2");
-  if (!usages.empty()) out += WriteExtension("2.5.29.37", false, WriteDer(kDerSequence, usages));
-  out += WriteExtension("2.5.29.14", false, WriteDer(kDerOctetString, certificate.subject_key_id));
+  if (!usages.empty()) out += WriteDerExtension("2.5.29.37", false, WriteDer(kDerSequence, usages));
+  out += WriteDerExtension("2.5.29.14", false, WriteDer(kDerOctetString, certificate.subject_key_id));
   if (!certificate.authority_key_id.empty()) {
-    out += WriteExtension("2.5.29.35", false,
-                          WriteDer(kDerSequence, WriteDer(DerContext(0), certificate.authority_key_id)));
+    out += WriteDerExtension("2.5.29.35", false,
+                             WriteDer(kDerSequence, WriteDer(DerContext(0), certificate.authority_key_id)));
   }
   std::string names;
   for (const std::string& name : certificate.dns_names) names += WriteDer(DerContext(2), name);
@@ -123,7 +109,7 @@ std::string WriteExtensions(const CertificateTemplate& certificate) {
   if (!names.empty()) {
     // RFC 5280 section 4.2.1.6: critical when the subject is empty.
     const bool subject_empty = certificate.subject_der == WriteDer(kDerSequence, "");
-    out += WriteExtension("2.5.29.17", subject_empty, WriteDer(kDerSequence, names));
+    out += WriteDerExtension("2.5.29.17", subject_empty, WriteDer(kDerSequence, names));
   }
   return WriteDer(DerContextConstructed(3), WriteDer(kDerSequence, out));
 }
@@ -140,7 +126,7 @@ absl::StatusOr<std::string> EncodeTbs(const CertificateTemplate& certificate, Si
   SIGNET_RETURN_IF_ERROR(PublicKey::FromSpkiDer(certificate.spki_der).status());
   const std::string version = WriteDer(DerContextConstructed(0), WriteDerInteger("\x02"));
   const std::string validity =
-      WriteDer(kDerSequence, absl::StrCat(WriteTime(certificate.not_before), WriteTime(certificate.not_after)));
+      WriteDer(kDerSequence, absl::StrCat(WriteDerTime(certificate.not_before), WriteDerTime(certificate.not_after)));
   return WriteDer(kDerSequence,
                   absl::StrCat(version, serial, AlgorithmIdentifierDer(algorithm), certificate.issuer_der, validity,
                                certificate.subject_der, certificate.spki_der, WriteExtensions(certificate)));

@@ -109,6 +109,23 @@ std::string WriteDerInteger(absl::string_view big_endian) {
   return WriteDer(kDerInteger, absl::StrCat(absl::string_view("\0", pad ? 1 : 0), big_endian));
 }
 
+bool IsDerTime(absl::Time time) {
+  static const absl::Time kFirst = absl::FromCivil(absl::CivilYear(1950), absl::UTCTimeZone());
+  static const absl::Time kEnd = absl::FromCivil(absl::CivilYear(10000), absl::UTCTimeZone());
+  return time >= kFirst && time < kEnd;
+}
+
+std::string WriteDerTime(absl::Time time) {
+  const bool utc_time = time < absl::FromCivil(absl::CivilYear(2050), absl::UTCTimeZone());
+  return WriteDer(utc_time ? kDerUtcTime : kDerGeneralizedTime,
+                  absl::FormatTime(utc_time ? "%y%m%d%H%M%SZ" : "%Y%m%d%H%M%SZ", time, absl::UTCTimeZone()));
+}
+
+std::string WriteDerExtension(absl::string_view oid, bool critical, absl::string_view value) {
+  return WriteDer(kDerSequence, absl::StrCat(WriteDerOid(oid), critical ? WriteDer(kDerBoolean, "\xff") : "",
+                                             WriteDer(kDerOctetString, value)));
+}
+
 std::string WriteDerOid(absl::string_view dotted) {
   std::vector<Arc> arcs;
   for (const absl::string_view text : absl::StrSplit(dotted, '.')) {

@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 
 namespace signet::x509 {
 
@@ -17,6 +18,7 @@ inline constexpr std::uint8_t kDerBitString = 0x03;
 inline constexpr std::uint8_t kDerOctetString = 0x04;
 inline constexpr std::uint8_t kDerNull = 0x05;
 inline constexpr std::uint8_t kDerOid = 0x06;
+inline constexpr std::uint8_t kDerEnumerated = 0x0a;
 inline constexpr std::uint8_t kDerUtf8String = 0x0c;
 inline constexpr std::uint8_t kDerPrintableString = 0x13;
 inline constexpr std::uint8_t kDerIa5String = 0x16;
@@ -66,6 +68,13 @@ std::string WriteDer(std::uint8_t tag, absl::string_view contents);
 std::string WriteDerBits(absl::string_view octets);
 // A positive, minimal INTEGER from big-endian bytes.
 std::string WriteDerInteger(absl::string_view big_endian);
+// RFC 5280 section 4.1.2.5: UTCTime through 2049, GeneralizedTime from 2050 on, in whole seconds: a fraction is
+// dropped. Only for what IsDerTime.
+std::string WriteDerTime(absl::Time time);
+// In the years 1950 to 9999.
+bool IsDerTime(absl::Time time);
+// An Extension (RFC 5280 section 4.1); `value` is the DER inside its OCTET STRING.
+std::string WriteDerExtension(absl::string_view oid, bool critical, absl::string_view value);
 // An OBJECT IDENTIFIER from dotted text that this program wrote itself; arcs up to 128 bits (X.667).
 std::string WriteDerOid(absl::string_view dotted);
 

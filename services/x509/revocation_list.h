@@ -9,7 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
-#include "services/x509/signature_algorithm.h"
+#include "services/x509/public_key.h"
 
 namespace signet::x509 {
 
