@@ -41,17 +41,28 @@ struct Blocker {
 //  - of a host that reported in the last 30 days: its report;
 //  - for each of them: an acknowledgement (of a service also by the service's name).
 // The bundle meant is found by the hash of its file, of the last 1000 generations: a hash that this server never made
-// proves nothing.
+// proves nothing. The newest word counts: a probe decides until the daemon speaks again, and a node whose newest
+// statement finds a bundle without the anchor on its disk has loaded that. Blocked names keep no gate closed.
 absl::StatusOr<std::vector<Blocker>> NotLoaded(const store::Tables& tables, const store::AuthorityRow& authority,
                                                absl::Time since, absl::Time now);
 
 // Whose newest unexpired certificate `authority` signed, node or service; and services of which no report or probe says
-// that they serve a newer one, unless acknowledged.
+// that they serve a newer one, unless acknowledged since it retired. One that was never recorded here may be an
+// imported authority's.
 absl::StatusOr<std::vector<Blocker>> StillServed(const store::Tables& tables, const store::AuthorityRow& authority,
                                                  absl::Time now);
 
 // The hold after `authority` retired, for job steps that began before: they load anchors once, at their start.
 std::vector<Blocker> Hold(const store::AuthorityRow& authority, absl::Duration hold, absl::Time now);
+
+// All that keeps `authority` from being revoked: its hold, what is still served, and who has not loaded the root of
+// `active`, the one that signs, and needs the cross certificate that goes with `authority`. `active` may be null.
+absl::StatusOr<std::vector<Blocker>> RevokeGates(const store::Tables& tables, const store::AuthorityRow& authority,
+                                                 const store::AuthorityRow* active, absl::Duration hold,
+                                                 absl::Time now);
+
+// How many nodes the gates look at: with an unexpired certificate, and not blocked.
+absl::StatusOr<int64_t> CountCertified(const store::Tables& tables, absl::Time now);
 
 }  // namespace signet::authority
 

@@ -78,6 +78,9 @@ struct RotationRules {
   absl::Duration lifetime = absl::Hours(24 * 365 * 10);  // of a new root
 };
 
+struct Draft;
+struct Ground;
+
 // Thread-safe; two at once: one wins, the other is ABORTED and finds the new state when repeated. References must
 // outlive this.
 class Rotation {
@@ -97,15 +100,18 @@ class Rotation {
   // INVALID_ARGUMENT for a subject that another authority has. Audited as "authority.prepare".
   absl::StatusOr<Changed> Prepare(const PrepareRequest& request, const audit::Origin& origin);
 
-  // Takes one step; one that was taken already changes nothing. FAILED_PRECONDITION when it is illegal in this state
+  // Takes one step; one that was taken already changes nothing. A dry run past a closed gate is OK and lists the
+  // blockers. FAILED_PRECONDITION when it is illegal in this state
   // (says which is legal); with GATE_CLOSED, and `plan` filled, when a gate is closed. Activation makes the cross
   // certificate by which the former authority vouches for the new one. Audited as "authority.activate" and so on, with
   // the reason when forced.
   absl::StatusOr<Changed> Change(const ChangeRequest& request, const audit::Origin& origin, Plan* plan);
 
-  // The stolen authority and every signer of a live cross certificate for it become REVOKED and leave the bundle. Where
-  // one of them was ACTIVE, a new root without a cross certificate takes its place. Nodes' identity keys stay valid.
-  // INVALID_ARGUMENT when confirm_subject is not its subject. Audited as "authority.emergency".
+  // The stolen authority, whoever shares its anchor, and every signer of a live cross certificate for one of these
+  // become REVOKED and leave the bundle, whatever state the stolen one is in. Where one of them was ACTIVE, a new root
+  // without a cross certificate takes its place; a prepared one is not promoted, since its key lay beside the stolen
+  // one. Nodes' identity keys stay valid. Repeated, it revokes nobody and makes nothing. INVALID_ARGUMENT when
+  // confirm_subject is not its subject. Audited as "authority.emergency".
   absl::StatusOr<Replacement> ReplaceStolen(const StolenRequest& request, const audit::Origin& origin);
 
   // Where the rotation stands.
@@ -125,6 +131,13 @@ class Rotation {
   absl::StatusOr<std::string> FindId(absl::string_view text) const;
 
  private:
+  // Everything that `verb` stores, the audit record's origin and message aside. Signs.
+  absl::StatusOr<Draft> DraftOf(Verb verb, const store::AuthorityRow& row, const Ground& ground, absl::Time now) const;
+  // Stores `draft` in one transaction; ABORTED when the tables are no longer what `ground` says.
+  absl::Status Commit(const Draft& draft, const Ground& ground) const;
+  // After a commit: an error says that the step was taken all the same.
+  absl::Status ReloadAfter(absl::string_view done) const;
+
   std::string cluster_;
   RotationRules rules_;
   Parts parts_;

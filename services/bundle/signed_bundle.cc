@@ -67,6 +67,15 @@ absl::StatusOr<v1::SignedBundle> ParseOuter(absl::string_view signed_bundle) {
   return outer;
 }
 
+Bundle FromMessage(const v1::Bundle& message) {
+  return Bundle{message.cluster(),
+                message.generation(),
+                message.previous_sha256(),
+                message.ca_cert_pem(),
+                absl::FromUnixMillis(message.created_at_ms()),
+                message.next_bundle_key()};
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> Sign(const Bundle& bundle, const keys::Signer& bundle_key) {
@@ -106,12 +115,14 @@ absl::StatusOr<Bundle> Verify(absl::string_view signed_bundle, absl::string_view
     return base::Refusal(absl::StatusCode::kUnauthenticated, base::kWrongCluster,
                          absl::StrCat("bundle: made for cluster ", message.cluster(), ", not for this one"));
   }
-  return Bundle{message.cluster(),
-                message.generation(),
-                message.previous_sha256(),
-                message.ca_cert_pem(),
-                absl::FromUnixMillis(message.created_at_ms()),
-                message.next_bundle_key()};
+  return FromMessage(message);
+}
+
+absl::StatusOr<Bundle> ReadUnverified(absl::string_view signed_bundle) {
+  SIGNET_ASSIGN_OR_RETURN(const v1::SignedBundle outer, ParseOuter(signed_bundle));
+  v1::Bundle message;
+  if (!message.ParseFromString(outer.bundle())) return Malformed("bundle: not a protobuf message of this kind");
+  return FromMessage(message);
 }
 
 absl::StatusOr<std::string> BundleSha256(absl::string_view signed_bundle) {

@@ -29,6 +29,10 @@ absl::StatusOr<std::string> Sign(const Bundle& bundle, const keys::Signer& bundl
 // WRONG_CLUSTER, MALFORMED.
 absl::StatusOr<Bundle> Verify(absl::string_view signed_bundle, absl::string_view pin, absl::string_view cluster);
 
+// What the bytes say, without a look at the signature, the cluster or the file's rules: for bundles out of the server's
+// own store. MALFORMED.
+absl::StatusOr<Bundle> ReadUnverified(absl::string_view signed_bundle);
+
 // SHA-256 (raw) of the serialized Bundle inside `signed_bundle`: the next generation's previous_sha256.
 absl::StatusOr<std::string> BundleSha256(absl::string_view signed_bundle);
 

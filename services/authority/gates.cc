@@ -1,0 +1,182 @@
+#include "services/authority/gates.h"
+
+#include <algorithm>
+#include <iterator>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "services/authority/gate_words.h"
+#include "services/authority/known_bundles.h"
+#include "services/authority/observations.h"
+#include "services/authority/trust_bundle.h"
+#include "services/base/status_macros.h"
+#include "services/names/hostlist.h"
+
+namespace signet::authority {
+namespace {
+
+// Everything that was seen and said of one anchor.
+struct Evidence {
+  KnownBundles bundles;
+  std::map<HostProgram, store::ReportRow> reports;
+  std::map<HostProgram, store::ProbeRow> probes;
+  std::set<std::string> acked;
+};
+
+absl::StatusOr<Evidence> ReadEvidence(const store::Tables& tables, const store::AuthorityRow& authority,
+                                      absl::Time since, absl::Time now) {
+  SIGNET_ASSIGN_OR_RETURN(const x509::Certificate anchor, AnchorOf(authority));
+  Evidence evidence;
+  SIGNET_ASSIGN_OR_RETURN(evidence.bundles, KnownBundles::Read(tables, anchor.pem()));
+  SIGNET_ASSIGN_OR_RETURN(evidence.reports, RecentReports(tables, now));
+  SIGNET_ASSIGN_OR_RETURN(evidence.probes, ProbesSince(tables, authority.id, since));
+  SIGNET_ASSIGN_OR_RETURN(evidence.acked, AckedSince(tables, authority.id, since));
+  return evidence;
+}
+
+// The newest word counts: a probe is what the daemon did, and stands until the daemon says something later.
+bool HasLoaded(const Evidence& evidence, const store::NodeRow& node) {
+  if (evidence.acked.count(node.name) != 0) return true;
+  const auto probe = evidence.probes.find({node.name, node.daemon});
+  const bool probed = probe != evidence.probes.end();
+  if (probed && probe->second.probed_at >= node.last_request_at) return probe->second.trusted;
+  // At a renewal the daemon loads the file on the disk: one that was set back is loaded by now.
+  const Holds on_disk = node.disk_sha256.empty() ? Holds::kYes : evidence.bundles.Judge(node.disk_sha256);
+  if (on_disk == Holds::kNo) return false;
+  if (probed && probe->second.trusted) return true;
+  return on_disk == Holds::kYes && evidence.bundles.Judge(node.loaded_sha256) == Holds::kYes;
+}
+
+bool HasLoaded(const Evidence& evidence, const store::ReportRow& report) {
+  if (evidence.acked.count(report.host) != 0) return true;
+  const auto probe = evidence.probes.find({report.host, report.program});
+  const bool probed = probe != evidence.probes.end();
+  if (probed && probe->second.probed_at >= report.reported_at) return probe->second.trusted;
+  const Holds loaded = evidence.bundles.Judge(report.loaded_sha256);
+  if (loaded == Holds::kNo) return false;
+  return loaded == Holds::kYes || (probed && probe->second.trusted);
+}
+
+// Why a service is not known to have loaded the anchor; empty when it is.
+std::string ServiceFault(const Evidence& evidence, const std::string& service, bool certified) {
+  std::set<std::string> hosts;  // that are not known to have loaded it
+  bool seen = false;
+  for (const auto& [key, report] : evidence.reports) {
+    if (key.second != service) continue;
+    seen = true;
+    if (!HasLoaded(evidence, report)) hosts.insert(key.first);
+  }
+  for (const auto& [key, probe] : evidence.probes) {
+    if (key.second != service || evidence.reports.count(key) != 0) continue;
+    seen = true;
+    if (!probe.trusted && evidence.acked.count(key.first) == 0) hosts.insert(key.first);
+  }
+  if ((!seen && !certified) || evidence.acked.count(service) != 0) return "";
+  if (!seen) return absl::StrCat(service, " has never said what it loaded, and no probe reached it");
+  if (hosts.empty()) return "";
+  return absl::StrCat(service, " on ", absl::StrJoin(hosts, ","), " is not known to have loaded it");
+}
+
+absl::Status AddServices(const store::Tables& tables, const store::AuthorityRow& authority, const Evidence& evidence,
+                         absl::Time since, absl::Time now, std::vector<Blocker>& blockers) {
+  std::vector<std::string> services;
+  std::vector<std::string> faults;
+  for (const absl::string_view name : kServices) {
+    const std::string service(name);
+    SIGNET_ASSIGN_OR_RETURN(const auto live, LiveOfService(tables, service, now));
+    std::string fault = ServiceFault(evidence, service, !live.empty());
+    if (fault.empty()) continue;
+    services.push_back(service);
+    faults.push_back(std::move(fault));
+  }
+  if (services.empty()) return absl::OkStatus();
+  Blocker blocker = BlockerOf(BlockerKind::kServiceNotLoaded, absl::StrJoin(services, ","), services.size(), since);
+  blocker.cause = absl::StrCat("the root of ", NameOf(authority), ": ", absl::StrJoin(faults, "; "));
+  // slurmctld reads the file again when it is told to; the others at their start only.
+  blocker.next = absl::StrCat(services.front() == "slurmctld"
+                                  ? "scontrol reconfigure"
+                                  : absl::StrCat("systemctl restart ", services.front(), "   # on its host"),
+                              ", then ", ProbeCommand(authority), ", or ", AckCommand(blocker.names, authority));
+  blockers.push_back(std::move(blocker));
+  return absl::OkStatus();
+}
+
+absl::Status AddHosts(const store::Tables& tables, const store::AuthorityRow& authority, const Evidence& evidence,
+                      absl::Time since, std::vector<Blocker>& blockers) {
+  std::vector<std::string> hosts;
+  for (const auto& [key, report] : evidence.reports) {
+    if (key.second != kHostProgram || HasLoaded(evidence, report)) continue;
+    SIGNET_ASSIGN_OR_RETURN(const bool blocked, IsBlocked(tables, key.first));
+    if (!blocked) hosts.push_back(key.first);
+  }
+  if (hosts.empty()) return absl::OkStatus();
+  Blocker blocker = BlockerOf(BlockerKind::kHostNotLoaded, names::CompressHostlist(hosts), hosts.size(), since);
+  blocker.cause = absl::StrCat(Counted(blocker.count, "host"), " without a daemon ", hosts.size() == 1 ? "does" : "do",
+                               " not report the root of ", NameOf(authority));
+  blocker.next = absl::StrCat("signet-slurm refresh && signet-slurm report   # on each, or ",
+                              AckCommand(blocker.names, authority));
+  blockers.push_back(std::move(blocker));
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<Blocker>> NotLoaded(const store::Tables& tables, const store::AuthorityRow& authority,
+                                               absl::Time since, absl::Time now) {
+  SIGNET_ASSIGN_OR_RETURN(const Evidence evidence, ReadEvidence(tables, authority, since, now));
+  std::vector<Blocker> blockers;
+  SIGNET_ASSIGN_OR_RETURN(const std::set<std::string> nodes,
+                          NodesThat(tables, now, [&](const store::NodeRow& node) -> absl::StatusOr<bool> {
+                            return !HasLoaded(evidence, node);
+                          }));
+  if (!nodes.empty()) {
+    Blocker blocker =
+        BlockerOf(BlockerKind::kNodeNotLoaded,
+                  names::CompressHostlist(std::vector<std::string>(nodes.begin(), nodes.end())), nodes.size(), since);
+    blocker.cause = absl::StrCat(Counted(blocker.count, "node"), nodes.size() == 1 ? " is" : " are",
+                                 " not known to have loaded the root of ", NameOf(authority));
+    blocker.next = absl::StrCat(ProbeCommand(authority), ", or ", AckCommand(blocker.names, authority));
+    blockers.push_back(std::move(blocker));
+  }
+  SIGNET_RETURN_IF_ERROR(AddServices(tables, authority, evidence, since, now, blockers));
+  SIGNET_RETURN_IF_ERROR(AddHosts(tables, authority, evidence, since, blockers));
+  return blockers;
+}
+
+std::vector<Blocker> Hold(const store::AuthorityRow& authority, absl::Duration hold, absl::Time now) {
+  // One that was imported never signed here: steps that began before know it only.
+  const absl::Time began = std::max(authority.retired_at, authority.created_at);
+  if (began + hold <= now) return {};
+  Blocker blocker = BlockerOf(BlockerKind::kHold, "", 0, began);
+  blocker.until = began + hold;
+  blocker.cause = absl::StrCat("job steps that began before ", TimeText(began), " may run until ",
+                               TimeText(blocker.until), " and load anchors once, at their start");
+  blocker.next = absl::StrCat("wait ", DurationText(blocker.until - now));
+  return {blocker};
+}
+
+absl::StatusOr<std::vector<Blocker>> RevokeGates(const store::Tables& tables, const store::AuthorityRow& authority,
+                                                 const store::AuthorityRow* active, absl::Duration hold,
+                                                 absl::Time now) {
+  std::vector<Blocker> blockers = Hold(authority, hold, now);
+  const auto add = [&blockers](std::vector<Blocker> more) {
+    std::move(more.begin(), more.end(), std::back_inserter(blockers));
+  };
+  SIGNET_ASSIGN_OR_RETURN(std::vector<Blocker> served, StillServed(tables, authority, now));
+  add(std::move(served));
+  if (active == nullptr) return blockers;
+  SIGNET_ASSIGN_OR_RETURN(std::vector<Blocker> loaded, NotLoaded(tables, *active, active->created_at, now));
+  add(std::move(loaded));
+  return blockers;
+}
+
+absl::StatusOr<int64_t> CountCertified(const store::Tables& tables, absl::Time now) {
+  SIGNET_ASSIGN_OR_RETURN(const std::set<std::string> nodes,
+                          NodesThat(tables, now, [](const store::NodeRow&) -> absl::StatusOr<bool> { return true; }));
+  return static_cast<int64_t>(nodes.size());
+}
+
+}  // namespace signet::authority

@@ -1,0 +1,49 @@
+// What was seen and said of hosts, read once for a gate. Internal to authority/.
+#ifndef SIGNET_SERVICES_AUTHORITY_OBSERVATIONS_H_
+#define SIGNET_SERVICES_AUTHORITY_OBSERVATIONS_H_
+
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "services/store/tables.h"
+
+namespace signet::authority {
+
+// For how long a report counts.
+inline constexpr absl::Duration kReportMemory = absl::Hours(24 * 30);
+
+inline constexpr absl::string_view kServices[] = {"slurmctld", "slurmdbd", "slurmrestd"};
+// The program of a report of a host without a daemon.
+inline constexpr char kHostProgram[] = "host";
+
+using HostProgram = std::pair<std::string, std::string>;
+
+// Of the reports of the last 30 days.
+absl::StatusOr<std::map<HostProgram, store::ReportRow>> RecentReports(const store::Tables& tables, absl::Time now);
+// The probes of one authority at or after `since`.
+absl::StatusOr<std::map<HostProgram, store::ProbeRow>> ProbesSince(const store::Tables& tables,
+                                                                   absl::string_view authority_id, absl::Time since);
+// The newest probe of each, whatever authority it was for.
+absl::StatusOr<std::map<HostProgram, store::ProbeRow>> NewestProbes(const store::Tables& tables);
+// Names acknowledged for an authority at or after `since`.
+absl::StatusOr<std::set<std::string>> AckedSince(const store::Tables& tables, absl::string_view authority_id,
+                                                 absl::Time since);
+
+// Names of the nodes that hold an unexpired certificate, are not blocked, and have a daemon that is `wanted`.
+absl::StatusOr<std::set<std::string>> NodesThat(const store::Tables& tables, absl::Time now,
+                                                absl::FunctionRef<absl::StatusOr<bool>(const store::NodeRow&)> wanted);
+absl::StatusOr<bool> IsBlocked(const store::Tables& tables, absl::string_view name);
+// Certificates of a service that are neither expired nor revoked, newest first.
+absl::StatusOr<std::vector<store::CertificateRow>> LiveOfService(const store::Tables& tables, absl::string_view service,
+                                                                 absl::Time now);
+
+}  // namespace signet::authority
+
+#endif  // SIGNET_SERVICES_AUTHORITY_OBSERVATIONS_H_

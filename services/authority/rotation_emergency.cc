@@ -1,0 +1,138 @@
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "services/authority/gate_words.h"
+#include "services/authority/new_root.h"
+#include "services/authority/next_subject.h"
+#include "services/authority/rotation.h"
+#include "services/authority/rotation_ground.h"
+#include "services/authority/rotation_words.h"
+#include "services/authority/trust_bundle.h"
+#include "services/base/status_macros.h"
+
+namespace signet::authority {
+namespace {
+
+absl::Status CheckStolen(const Ground& ground, const StolenRequest& request, absl::string_view id) {
+  const store::AuthorityRow* stolen = ground.Find(id);
+  if (stolen == nullptr) return Illegal("the authority went meanwhile", "signetctl authority list");
+  if (stolen->purpose != store::Purpose::kSlurm) {
+    return Illegal(absl::StrCat("authority ", Described(*stolen), " signs Signet's own TLS, which is not rotated"),
+                   "begin with a new data_dir and enrol the nodes again");
+  }
+  SIGNET_ASSIGN_OR_RETURN(const x509::Certificate certificate, x509::Certificate::FromDer(stolen->certificate_der));
+  if (request.confirm_subject == certificate.subject()) return absl::OkStatus();
+  return Malformed(absl::StrCat("confirm_subject: must be the subject of the stolen authority, letter by letter"));
+}
+
+// Those of `tainted` that are trusted now, as they will be.
+std::vector<store::AuthorityRow> Revoked(const Ground& ground, const std::set<std::string>& tainted, absl::Time now) {
+  std::vector<store::AuthorityRow> revoked;
+  for (const store::AuthorityRow& row : ground.rows) {
+    if (row.purpose != store::Purpose::kSlurm || !IsTrusted(row.state) || tainted.count(row.id) == 0) continue;
+    revoked.push_back(row);
+    revoked.back().state = store::AuthorityState::kRevoked;
+    revoked.back().revoked_at = now;
+  }
+  return revoked;
+}
+
+std::vector<std::string> StepsOf(const Ground& ground, absl::string_view stolen_id,
+                                 const std::vector<store::AuthorityRow>& revoked, absl::string_view new_subject,
+                                 uint64_t generation) {
+  std::vector<std::string> steps;
+  for (const store::AuthorityRow& row : revoked) {
+    steps.push_back(absl::StrCat(Described(row), " leaves the trust bundle for good",
+                                 row.id == stolen_id ? "" : ": by it the stolen key would still be accepted"));
+  }
+  if (!new_subject.empty()) {
+    steps.push_back(absl::StrCat("a new root, ", new_subject, ", signs from now on; nothing vouches for it"));
+  }
+  steps.push_back(absl::StrCat("trust bundle generation ", generation, " follows ", ground.newest.generation,
+                               "; a host accepts the stolen key until it has loaded it: spread it to every host now"));
+  steps.emplace_back(
+      "then, in this order: service certificates anew, restart slurmdbd, slurmctld and slurmrestd, then slurmd and "
+      "sackd "
+      "on every node, which enrol again by their identity keys");
+  for (const store::AuthorityRow* row : ground.InState(store::AuthorityState::kPrepared)) {
+    const bool leaves =
+        std::any_of(revoked.begin(), revoked.end(), [row](const auto& one) { return one.id == row->id; });
+    if (leaves) continue;
+    steps.push_back(absl::StrCat(
+        Described(*row), " stays prepared; its key lay beside the stolen one: ", VerbCommand(Verb::kWithdraw, *row)));
+  }
+  return steps;
+}
+
+}  // namespace
+
+absl::StatusOr<Replacement> Rotation::ReplaceStolen(const StolenRequest& request, const audit::Origin& origin) {
+  SIGNET_RETURN_IF_ERROR(CheckReason("reason", request.reason));
+  SIGNET_ASSIGN_OR_RETURN(const std::string id, FindId(request.authority_id));
+  const absl::Time now = parts_.clock.Now();
+  Ground ground;
+  SIGNET_RETURN_IF_ERROR(parts_.store.Read([&](const store::Tables& tables) -> absl::Status {
+    SIGNET_ASSIGN_OR_RETURN(ground, Survey(tables));
+    return CheckStolen(ground, request, id);
+  }));
+  SIGNET_ASSIGN_OR_RETURN(const std::set<std::string> tainted, Tainted(ground, id, now));
+  const store::AuthorityRow* active = ground.Active();
+  if (active == nullptr) return Illegal("there is no active authority for slurm", "signetctl authority list");
+  Draft draft;
+  draft.changed = Revoked(ground, tainted, now);
+  Replacement replacement;
+  replacement.active_id = active->id;
+  replacement.plan.bundle_generation = ground.newest.generation;
+  for (const store::AuthorityRow& row : draft.changed) replacement.revoked_ids.push_back(row.id);
+  if (draft.changed.empty()) {
+    replacement.plan.steps = {"it left the trust bundle before, and nobody that is trusted vouches for it"};
+    SIGNET_RETURN_IF_ERROR(parts_.authorities.Reload());
+    return replacement;
+  }
+
+  std::string subject;
+  if (tainted.count(active->id) != 0) {
+    SIGNET_ASSIGN_OR_RETURN(const x509::Certificate certificate, x509::Certificate::FromDer(active->certificate_der));
+    SIGNET_ASSIGN_OR_RETURN(subject, NextSubject(certificate.subject(), ground.rows));
+  }
+  replacement.plan.bundle_generation = ground.newest.generation + 1;
+  replacement.plan.steps = StepsOf(ground, id, draft.changed, subject, replacement.plan.bundle_generation);
+  if (request.dry_run) return replacement;
+
+  if (!subject.empty()) {
+    SIGNET_ASSIGN_OR_RETURN(store::AuthorityRow root, MakeRoot(store::Purpose::kSlurm, subject, rules_.lifetime,
+                                                               parts_.custody, parts_.random, now));
+    root.state = store::AuthorityState::kActive;
+    root.activated_at = now;
+    replacement.active_id = root.id;
+    draft.added = {std::move(root)};
+  }
+  std::vector<store::AuthorityRow> changed = draft.changed;
+  changed.insert(changed.end(), draft.added.begin(), draft.added.end());
+  SIGNET_ASSIGN_OR_RETURN(draft.bundle,
+                          BundleOf(After(ground, changed), ground, cluster_, parts_.store, parts_.custody, now));
+  if (!draft.bundle.has_value()) replacement.plan.bundle_generation = ground.newest.generation;
+  draft.event.origin = origin;
+  draft.event.action = "authority.emergency";
+  draft.event.subject = id;
+  draft.event.message = "an authority was declared stolen";
+  draft.event.facts = {{"why", request.reason},
+                       {"revoked", absl::StrJoin(replacement.revoked_ids, ",")},
+                       {"active", replacement.active_id},
+                       {"bundle_generation", absl::StrCat(replacement.plan.bundle_generation)}};
+  for (const store::AuthorityRow& root : draft.added) {
+    SIGNET_ASSIGN_OR_RETURN(const x509::Certificate certificate, x509::Certificate::FromDer(root.certificate_der));
+    draft.event.facts["certificate_subject"] = certificate.subject();
+    draft.event.facts["serial"] = certificate.serial();
+    draft.event.facts["tbs_sha256"] = absl::BytesToHexString(x509::Sha256(certificate.tbs_der()));
+  }
+  SIGNET_RETURN_IF_ERROR(Commit(draft, ground));
+  SIGNET_RETURN_IF_ERROR(ReloadAfter(absl::StrCat("emergency for ", id)));
+  return replacement;
+}
+
+}  // namespace signet::authority

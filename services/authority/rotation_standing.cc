@@ -1,0 +1,177 @@
+#include <algorithm>
+#include <utility>
+
+#include "absl/functional/function_ref.h"
+#include "absl/strings/str_cat.h"
+#include "services/authority/custody_label.h"
+#include "services/authority/gate_words.h"
+#include "services/authority/known_bundles.h"
+#include "services/authority/rotation.h"
+#include "services/authority/rotation_ground.h"
+#include "services/authority/rotation_words.h"
+#include "services/authority/trust_bundle.h"
+#include "services/base/reason.h"
+#include "services/base/status_macros.h"
+
+namespace signet::authority {
+namespace {
+
+constexpr int kPage = 1000;
+// A host may report any number: one beyond this is no trace of a bundle that this server made and forgot.
+constexpr uint64_t kMostAhead = 1'000'000;
+
+// Calls `visit` with every bundle that a host reported, on disk or loaded.
+absl::Status VisitReported(
+    const store::Tables& tables,
+    absl::FunctionRef<void(const std::string& host, uint64_t generation, const std::string& sha256)> visit) {
+  store::NodeRow last;
+  while (true) {
+    SIGNET_ASSIGN_OR_RETURN(const std::vector<store::NodeRow> rows, tables.nodes().List(last.name, last.daemon, kPage));
+    for (const store::NodeRow& row : rows) {
+      visit(row.name, row.disk_generation, row.disk_sha256);
+      visit(row.name, row.loaded_generation, row.loaded_sha256);
+    }
+    if (rows.size() < kPage) break;
+    last = rows.back();
+  }
+  SIGNET_ASSIGN_OR_RETURN(const std::vector<store::ReportRow> reports, tables.sightings().ListReports());
+  for (const store::ReportRow& row : reports) {
+    visit(row.host, row.disk_generation, row.disk_sha256);
+    visit(row.host, row.loaded_generation, row.loaded_sha256);
+  }
+  return absl::OkStatus();
+}
+
+struct Seen {
+  uint64_t highest = 0;          // that any host reported
+  uint64_t highest_foreign = 0;  // of a bundle that this server does not know: an older backup was restored
+  std::string foreign_host;      // that reported it
+};
+
+absl::StatusOr<Seen> ReadSeen(const store::Tables& tables, uint64_t newest) {
+  SIGNET_ASSIGN_OR_RETURN(const KnownBundles known, KnownBundles::Read(tables, ""));
+  Seen seen;
+  SIGNET_RETURN_IF_ERROR(
+      VisitReported(tables, [&](const std::string& host, uint64_t generation, const std::string& sha256) {
+        if (sha256.empty() || generation > newest + kMostAhead) return;
+        seen.highest = std::max(seen.highest, generation);
+        const bool ours = generation < known.oldest() || known.Judge(sha256) != Holds::kUnknown;
+        if ((ours && generation <= newest) || generation <= seen.highest_foreign) return;
+        seen.highest_foreign = generation;
+        seen.foreign_host = host;
+      }));
+  return seen;
+}
+
+std::string NextOf(const std::vector<Blocker>& blockers, std::string when_open) {
+  return blockers.empty() ? std::move(when_open) : blockers.front().next;
+}
+
+absl::Status Spreading(const store::Tables& tables, const store::AuthorityRow& row, absl::Time now,
+                       Standing& standing) {
+  standing.step = Step::kSpreading;
+  standing.authority_id = row.id;
+  standing.since = row.created_at;
+  SIGNET_ASSIGN_OR_RETURN(standing.blockers, NotLoaded(tables, row, row.created_at, now));
+  SIGNET_ASSIGN_OR_RETURN(const int64_t nodes, CountCertified(tables, now));
+  int64_t missing = 0;
+  std::string others;
+  for (const Blocker& blocker : standing.blockers) {
+    if (blocker.kind == BlockerKind::kNodeNotLoaded) {
+      missing = blocker.count;
+    } else {
+      absl::StrAppend(&others, "; ", blocker.cause);
+    }
+  }
+  standing.summary =
+      absl::StrCat(NameOf(row), " spreads since ", DurationText(now - standing.since), ": ", nodes - missing, " of ",
+                   Counted(nodes, "node"), " ", nodes == 1 ? "has" : "have", " loaded it", others);
+  standing.next = NextOf(standing.blockers, VerbCommand(Verb::kActivate, row));
+  return absl::OkStatus();
+}
+
+absl::Status Holding(const store::Tables& tables, const store::AuthorityRow& row, const store::AuthorityRow* active,
+                     absl::Duration hold, absl::Time now, Standing& standing) {
+  standing.step = Step::kHolding;
+  standing.authority_id = row.id;
+  standing.since = std::max(row.retired_at, row.created_at);
+  SIGNET_ASSIGN_OR_RETURN(standing.blockers, RevokeGates(tables, row, active, hold, now));
+  standing.summary =
+      absl::StrCat(NameOf(row), " is retired since ", DurationText(now - standing.since), ": ",
+                   standing.blockers.empty() ? "nobody needs it any more" : FoldBlockers(standing.blockers));
+  standing.next = NextOf(standing.blockers, VerbCommand(Verb::kRevoke, row));
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<Standing> Rotation::Stand() const {
+  const absl::Time now = parts_.clock.Now();
+  Standing standing;
+  const auto read = [&](const store::Tables& tables) -> absl::Status {
+    SIGNET_ASSIGN_OR_RETURN(const Ground ground, Survey(tables));
+    standing.bundle_generation = ground.newest.generation;
+    SIGNET_ASSIGN_OR_RETURN(const Seen seen, ReadSeen(tables, ground.newest.generation));
+    standing.highest_generation_seen = seen.highest;
+    const store::AuthorityRow* active = ground.Active();
+    const auto prepared = ground.InState(store::AuthorityState::kPrepared);
+    const auto retired = ground.InState(store::AuthorityState::kRetired);
+    if (!prepared.empty()) {
+      SIGNET_RETURN_IF_ERROR(Spreading(tables, *prepared.front(), now, standing));
+    } else if (!retired.empty()) {
+      SIGNET_RETURN_IF_ERROR(Holding(tables, *retired.front(), active, rules_.hold, now, standing));
+    } else if (active != nullptr) {
+      SIGNET_ASSIGN_OR_RETURN(const x509::Certificate certificate, x509::Certificate::FromDer(active->certificate_der));
+      standing.since = std::max(active->activated_at, active->created_at);
+      standing.summary =
+          absl::StrCat(NameOf(*active), " signs, alone in the trust bundle, until ", TimeText(certificate.not_after()));
+      standing.next = "signetctl authority prepare";
+    }
+    // Before all else: hosts that hold a higher generation take no bundle that a rotation makes.
+    if (seen.highest_foreign >= ground.newest.generation) {
+      absl::StrAppend(&standing.summary, "; ", seen.foreign_host, " holds bundle generation ", seen.highest_foreign,
+                      ", which this server did not make: was an older backup restored?");
+      standing.next = "signetctl bundle recover";
+    }
+    return absl::OkStatus();
+  };
+  SIGNET_RETURN_IF_ERROR(parts_.store.Read(read));
+  return standing;
+}
+
+absl::StatusOr<Rotation::Recovered> Rotation::RecoverBundle(uint64_t at_least, bool dry_run,
+                                                            const audit::Origin& origin) {
+  const absl::Time now = parts_.clock.Now();
+  Ground ground;
+  Seen seen;
+  SIGNET_RETURN_IF_ERROR(parts_.store.Read([&](const store::Tables& tables) -> absl::Status {
+    SIGNET_ASSIGN_OR_RETURN(ground, Survey(tables));
+    SIGNET_ASSIGN_OR_RETURN(seen, ReadSeen(tables, ground.newest.generation));
+    return absl::OkStatus();
+  }));
+  const uint64_t newest = ground.newest.generation;
+  if (at_least > newest + kMostAhead) {
+    return Illegal(absl::StrCat("at_least: is ", at_least, ", more than ", kMostAhead, " above generation ", newest,
+                                ": hosts would refuse every bundle below it for ever"),
+                   "signetctl rotation status");
+  }
+  const uint64_t floor = std::max(at_least, seen.highest_foreign);
+  if (newest > floor) return Recovered{newest, false};
+  if (dry_run) return Recovered{floor + 1, false};
+
+  SIGNET_ASSIGN_OR_RETURN(const std::vector<x509::Certificate> anchors, AnchorsOf(ground.rows, now));
+  SIGNET_ASSIGN_OR_RETURN(const auto bundle_key, OpenKey(parts_.store, parts_.custody, kBundlePurpose));
+  Draft draft;
+  SIGNET_ASSIGN_OR_RETURN(draft.bundle, NextBundle(cluster_, ground.newest, anchors, *bundle_key, now, floor + 1));
+  draft.event.origin = origin;
+  draft.event.action = "bundle.recover";
+  draft.event.subject = absl::StrCat(draft.bundle->generation);
+  draft.event.message = "the trust bundle's generation jumps above what hosts hold";
+  draft.event.facts = {{"from", absl::StrCat(newest)},
+                       {"at_least", absl::StrCat(at_least)},
+                       {"highest_reported", absl::StrCat(seen.highest)}};
+  SIGNET_RETURN_IF_ERROR(Commit(draft, ground));
+  return Recovered{draft.bundle->generation, true};
+}
+
+}  // namespace signet::authority
