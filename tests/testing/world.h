@@ -10,6 +10,8 @@
 
 #include "services/audit/audit_log.h"
 #include "services/authority/authorities.h"
+#include "services/authority/rotation.h"
+#include "services/authority/sightings.h"
 #include "services/base/clock.h"
 #include "services/base/random.h"
 #include "services/enrollment/gatekeeper.h"
@@ -96,6 +98,7 @@ struct World {
   // Set before Restart(). The clock stands still and would give nothing back, so the limits are out of the way.
   enrollment::RequestRates request_rates{1'000'000, 1'000'000};
   enrollment::PodReviewer* pods = nullptr;
+  authority::RotationRules rotation_rules;
 
   std::string cluster;
   absl::Duration lifetime;
@@ -117,6 +120,8 @@ struct World {
   std::unique_ptr<enrollment::NodeCertificates> node_certificates;
   std::unique_ptr<enrollment::Tokens> tokens;
   std::unique_ptr<enrollment::NodeLife> node_life;
+  std::unique_ptr<authority::Rotation> rotation;
+  std::unique_ptr<authority::Sightings> sightings;
 
  private:
   void Start() {
@@ -137,8 +142,13 @@ struct World {
                                                                        policy::NodeProfile(), *request_limits, pods);
     tokens = std::make_unique<enrollment::Tokens>(*audit, *store, clock);
     node_life = std::make_unique<enrollment::NodeLife>(*audit, *store, clock);
+    rotation = std::make_unique<authority::Rotation>(
+        cluster, rotation_rules, authority::Rotation::Parts{*store, *custody, *authorities, *audit, clock, random});
+    sightings = std::make_unique<authority::Sightings>(*store, *audit, clock);
   }
   void Stop() {
+    sightings.reset();
+    rotation.reset();
     node_life.reset();
     tokens.reset();
     node_certificates.reset();
