@@ -27,11 +27,11 @@ struct TestRoot {
 };
 
 inline TestRoot MakeTestRoot(absl::Time now, absl::Duration lifetime = absl::Hours(24 * 3650),
-                             x509::KeyType type = x509::KeyType::kEcP256) {
+                             x509::KeyType type = x509::KeyType::kEcP256,
+                             absl::string_view subject = "CN=Test CA,O=Example") {
   base::SystemRandom random;
   keys::PrivateKey key = Must(keys::PrivateKey::Generate(type));
-  const auto root =
-      Must(policy::RootTemplate("CN=Test CA,O=Example", lifetime, key.public_key(), random.Bytes(20), now));
+  const auto root = Must(policy::RootTemplate(subject, lifetime, key.public_key(), random.Bytes(20), now));
   x509::Certificate certificate = SignTemplate(root, key);
   return {std::move(key), std::move(certificate)};
 }

@@ -1,63 +1,30 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <openssl/asn1.h>
-#include <openssl/bn.h>
-#include <openssl/evp.h>
-#include <openssl/x509.h>
-#include <openssl/x509v3.h>
-
 #include <functional>
 
 #include "services/base/reason.h"
 #include "services/policy/profile.h"
 #include "services/x509/name.h"
+#include "tests/testing/changed_certificate.h"
 #include "tests/testing/must.h"
 #include "tests/testing/test_root.h"
 
 namespace signet::policy {
 namespace {
 
+using ::signet::testing::AddExtension;
+using ::signet::testing::Changed;
 using ::signet::testing::MakeTestRoot;
 using ::signet::testing::Must;
+using ::signet::testing::NameIssuerAndSerial;
+using ::signet::testing::RemoveExtension;
+using ::signet::testing::ReplaceExtension;
+using ::signet::testing::SetSerial;
 using ::signet::testing::SignTemplate;
 using ::signet::testing::TestRoot;
 using ::testing::HasSubstr;
 
 const absl::Time kNow = absl::FromUnixSeconds(1763740800);
-
-// A certificate with `change` made to it, signed again by `key`.
-absl::StatusOr<x509::Certificate> Changed(const x509::Certificate& good, const std::function<void(X509*)>& change,
-                                          const keys::PrivateKey& key, const EVP_MD* digest = EVP_sha256()) {
-  X509* copy = X509_dup(good.ParseWithOpenssl().get());
-  change(copy);
-  X509_sign(copy, key.evp(), digest);
-  unsigned char* der = nullptr;
-  const int size = i2d_X509(copy, &der);
-  const std::string bytes(reinterpret_cast<char*>(der), static_cast<std::size_t>(size));
-  OPENSSL_free(der);
-  X509_free(copy);
-  return x509::Certificate::FromDer(bytes);
-}
-void Remove(X509* certificate, int nid) {
-  X509_EXTENSION_free(X509_delete_ext(certificate, X509_get_ext_by_NID(certificate, nid, -1)));
-}
-void Add(X509* certificate, int nid, const char* value) {
-  X509_EXTENSION* extension = X509V3_EXT_conf_nid(nullptr, nullptr, nid, value);
-  X509_add_ext(certificate, extension, -1);
-  X509_EXTENSION_free(extension);
-}
-void Replace(X509* certificate, int nid, const char* value) {
-  Remove(certificate, nid);
-  Add(certificate, nid, value);
-}
-void SetSerial(X509* certificate, const char* hex) {
-  BIGNUM* number = nullptr;
-  BN_hex2bn(&number, hex);
-  ASN1_INTEGER* serial = BN_to_ASN1_INTEGER(number, nullptr);
-  X509_set_serialNumber(certificate, serial);
-  ASN1_INTEGER_free(serial);
-  BN_free(number);
-}
 
 class LintLeafTest : public ::testing::Test {
  protected:
@@ -89,6 +56,8 @@ TEST_F(LintLeafTest, AcceptsWhatLeafTemplateMakes) {
   EXPECT_TRUE(Lint(Good(ControlProfile(), client), ControlProfile()).ok());
   const LeafNames listener{"head1", {"head1", "head1.example"}, {"signet://alpha/server/signetd"}};
   EXPECT_TRUE(Lint(Good(ControlProfile(), listener), ControlProfile()).ok());
+  const LeafNames probe{"signet-probe", {"signet-probe"}, {}};
+  EXPECT_TRUE(Lint(Good(ProbeProfile(), probe), ProbeProfile()).ok());
 }
 
 TEST_F(LintLeafTest, AcceptsTheSignatureOfAThrowawayKey) {
@@ -122,32 +91,35 @@ TEST_F(LintLeafTest, RequiresTheIssuersName) {
 }
 
 TEST_F(LintLeafTest, RequiresCaFalseToBeThereAndCritical) {
-  EXPECT_THAT(FaultAfter([](X509* c) { Remove(c, NID_basic_constraints); }), HasSubstr("basicConstraints"));
-  EXPECT_THAT(FaultAfter([](X509* c) { Replace(c, NID_basic_constraints, "CA:FALSE"); }),
+  EXPECT_THAT(FaultAfter([](X509* c) { RemoveExtension(c, NID_basic_constraints); }), HasSubstr("basicConstraints"));
+  EXPECT_THAT(FaultAfter([](X509* c) { ReplaceExtension(c, NID_basic_constraints, "CA:FALSE"); }),
               HasSubstr("basicConstraints"));
-  EXPECT_THAT(FaultAfter([](X509* c) { Replace(c, NID_basic_constraints, "critical,CA:TRUE"); }),
+  EXPECT_THAT(FaultAfter([](X509* c) { ReplaceExtension(c, NID_basic_constraints, "critical,CA:TRUE"); }),
               HasSubstr("not be a CA"));
 }
 
 TEST_F(LintLeafTest, RequiresKeyUsageDigitalSignatureAloneAndCritical) {
-  EXPECT_THAT(FaultAfter([](X509* c) { Remove(c, NID_key_usage); }), HasSubstr("keyUsage"));
-  EXPECT_THAT(FaultAfter([](X509* c) { Replace(c, NID_key_usage, "digitalSignature"); }), HasSubstr("keyUsage"));
-  EXPECT_THAT(FaultAfter([](X509* c) { Replace(c, NID_key_usage, "critical,digitalSignature,keyCertSign"); }),
+  EXPECT_THAT(FaultAfter([](X509* c) { RemoveExtension(c, NID_key_usage); }), HasSubstr("keyUsage"));
+  EXPECT_THAT(FaultAfter([](X509* c) { ReplaceExtension(c, NID_key_usage, "digitalSignature"); }),
               HasSubstr("keyUsage"));
-  EXPECT_THAT(FaultAfter([](X509* c) { Replace(c, NID_key_usage, "critical,keyAgreement"); }), HasSubstr("keyUsage"));
+  EXPECT_THAT(FaultAfter([](X509* c) { ReplaceExtension(c, NID_key_usage, "critical,digitalSignature,keyCertSign"); }),
+              HasSubstr("keyUsage"));
+  EXPECT_THAT(FaultAfter([](X509* c) { ReplaceExtension(c, NID_key_usage, "critical,keyAgreement"); }),
+              HasSubstr("keyUsage"));
 }
 
 TEST_F(LintLeafTest, RequiresServerAndClientAuthAndNothingElse) {
-  EXPECT_THAT(FaultAfter([](X509* c) { Remove(c, NID_ext_key_usage); }), HasSubstr("extendedKeyUsage"));
-  EXPECT_THAT(FaultAfter([](X509* c) { Replace(c, NID_ext_key_usage, "serverAuth"); }), HasSubstr("extendedKeyUsage"));
-  EXPECT_THAT(FaultAfter([](X509* c) { Replace(c, NID_ext_key_usage, "serverAuth,clientAuth,codeSigning"); }),
+  EXPECT_THAT(FaultAfter([](X509* c) { RemoveExtension(c, NID_ext_key_usage); }), HasSubstr("extendedKeyUsage"));
+  EXPECT_THAT(FaultAfter([](X509* c) { ReplaceExtension(c, NID_ext_key_usage, "serverAuth"); }),
+              HasSubstr("extendedKeyUsage"));
+  EXPECT_THAT(FaultAfter([](X509* c) { ReplaceExtension(c, NID_ext_key_usage, "serverAuth,clientAuth,codeSigning"); }),
               HasSubstr("extendedKeyUsage"));
 }
 
 TEST_F(LintLeafTest, RefusesAnyOtherExtensionAndDoubledOnes) {
-  EXPECT_THAT(FaultAfter([](X509* c) { Add(c, NID_crl_distribution_points, "URI:http://x/"); }),
+  EXPECT_THAT(FaultAfter([](X509* c) { AddExtension(c, NID_crl_distribution_points, "URI:http://x/"); }),
               HasSubstr("no profile has"));
-  EXPECT_THAT(FaultAfter([](X509* c) { Add(c, NID_subject_alt_name, "DNS:n2"); }),
+  EXPECT_THAT(FaultAfter([](X509* c) { AddExtension(c, NID_subject_alt_name, "DNS:n2"); }),
               ::testing::AnyOf(HasSubstr("subjectAltName"), HasSubstr("does not parse")));
 }
 
@@ -163,11 +135,11 @@ TEST_F(LintLeafTest, RequiresTheNamesOfItsProfileExactly) {
                               {"head1", {"head2", "head1"}, {"signet://alpha/server/signetd"}}}) {
     EXPECT_EQ(base::ReasonOf(Lint(Good(ControlProfile(), names), ControlProfile())), base::kInternal);
   }
-  EXPECT_THAT(FaultAfter([](X509* c) { Replace(c, NID_subject_alt_name, "DNS:n1,IP:10.0.0.1"); }),
+  EXPECT_THAT(FaultAfter([](X509* c) { ReplaceExtension(c, NID_subject_alt_name, "DNS:n1,IP:10.0.0.1"); }),
               HasSubstr("neither a dNSName nor a URI"));
-  EXPECT_THAT(FaultAfter([](X509* c) { Replace(c, NID_subject_alt_name, "DNS:n1,email:a@b"); }),
+  EXPECT_THAT(FaultAfter([](X509* c) { ReplaceExtension(c, NID_subject_alt_name, "DNS:n1,email:a@b"); }),
               HasSubstr("neither a dNSName nor a URI"));
-  EXPECT_THAT(FaultAfter([](X509* c) { Remove(c, NID_subject_alt_name); }), HasSubstr("subjectAltName"));
+  EXPECT_THAT(FaultAfter([](X509* c) { RemoveExtension(c, NID_subject_alt_name); }), HasSubstr("subjectAltName"));
 }
 
 TEST_F(LintLeafTest, RequiresOneCommonNameAndNothingElseInTheSubject) {
@@ -186,6 +158,8 @@ TEST_F(LintLeafTest, RequiresTheRightKeyIdentifiers) {
   leaf = Good();
   leaf.authority_key_id = std::string(20, 'x');
   EXPECT_THAT(std::string(Lint(leaf).message()), HasSubstr("authorityKeyIdentifier is not"));
+  EXPECT_THAT(FaultAfter([this](X509* c) { NameIssuerAndSerial(c, root_.certificate); }),
+              HasSubstr("names issuer and serial"));
 }
 
 TEST_F(LintLeafTest, RequiresValidityWithinTheIssuersAndTheProfiles) {
@@ -229,7 +203,7 @@ TEST_F(LintLeafTest, ReadsTheAlgorithmOfAP384Authority) {
 
 TEST_F(LintLeafTest, RequiresAnIssuerWithAKeyIdentifier) {
   const auto bare = Changed(
-      root_.certificate, [](X509* c) { Remove(c, NID_subject_key_identifier); }, root_.key);
+      root_.certificate, [](X509* c) { RemoveExtension(c, NID_subject_key_identifier); }, root_.key);
   if (!bare.ok()) return;  // then nothing can issue under it
   EXPECT_THAT(std::string(LintLeaf(NodeProfile(), SignTemplate(Good(), root_.key), *bare).message()),
               HasSubstr("authorityKeyIdentifier"));
@@ -244,13 +218,13 @@ TEST(LintRootTest, NamesTheRuleThatARootBreaks) {
   } cases[] = {
       {[](X509* c) { SetSerial(c, "7fffffffffffffff"); }, "63 bits"},
       {[](X509*) {}, "signature algorithm", EVP_sha512()},
-      {[](X509* c) { Add(c, NID_crl_distribution_points, "URI:http://x/"); }, "no profile has"},
-      {[](X509* c) { Add(c, NID_subject_alt_name, "IP:10.0.0.1"); }, "neither a dNSName nor a URI"},
-      {[](X509* c) { Remove(c, NID_key_usage); }, "keyUsage"},
-      {[](X509* c) { Replace(c, NID_basic_constraints, "critical,CA:FALSE"); }, "must be a CA"},
-      {[](X509* c) { Replace(c, NID_basic_constraints, "critical,CA:TRUE,pathlen:0"); }, "pathlen"},
-      {[](X509* c) { Replace(c, NID_key_usage, "critical,keyCertSign"); }, "keyCertSign and cRLSign"},
-      {[](X509* c) { Replace(c, NID_subject_key_identifier, "00:01:02:03"); }, "not the key's"},
+      {[](X509* c) { AddExtension(c, NID_crl_distribution_points, "URI:http://x/"); }, "no profile has"},
+      {[](X509* c) { AddExtension(c, NID_subject_alt_name, "IP:10.0.0.1"); }, "neither a dNSName nor a URI"},
+      {[](X509* c) { RemoveExtension(c, NID_key_usage); }, "keyUsage"},
+      {[](X509* c) { ReplaceExtension(c, NID_basic_constraints, "critical,CA:FALSE"); }, "must be a CA"},
+      {[](X509* c) { ReplaceExtension(c, NID_basic_constraints, "critical,CA:TRUE,pathlen:0"); }, "pathlen"},
+      {[](X509* c) { ReplaceExtension(c, NID_key_usage, "critical,keyCertSign"); }, "keyCertSign and cRLSign"},
+      {[](X509* c) { ReplaceExtension(c, NID_subject_key_identifier, "00:01:02:03"); }, "not the key's"},
       {[](X509* c) { ASN1_TIME_set(X509_getm_notAfter(c), absl::ToTimeT(kNow - absl::Hours(48))); }, "ends before"},
   };
   for (const auto& one : cases) {
