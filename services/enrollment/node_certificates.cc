@@ -1,5 +1,6 @@
 #include "services/enrollment/node_certificates.h"
 
+#include <optional>
 #include <utility>
 
 #include "absl/strings/escaping.h"
@@ -17,8 +18,15 @@ constexpr char kNoSerial[] = "";
 
 issuance::Approval ApprovalFor(const Claim& claim, const policy::Profile& profile, const x509::PublicKey& key) {
   const evidence::Statement& statement = claim.statement();
-  return {store::Purpose::kSlurm, store::Profile::kNode, profile,      {statement.node, {statement.node}, {}}, key,
-          statement.daemon,       statement.key_id,      statement.seq};
+  return {store::Purpose::kSlurm,
+          "",
+          store::Profile::kNode,
+          profile,
+          {statement.node, {statement.node}, {}},
+          key,
+          statement.daemon,
+          statement.key_id,
+          statement.seq};
 }
 
 audit::Event SignedEvent(const audit::Origin& origin, const Claim& claim, const Admission& admission,
@@ -154,7 +162,7 @@ absl::StatusOr<Signed> NodeCertificates::Answer(const Claim& claim, const x509::
     stale_serial = admission.answer.serial;
   }
 
-  SIGNET_ASSIGN_OR_RETURN(issuance::Prepared prepared, issuer_.Prepare(ApprovalFor(claim, node_profile_, key)));
+  std::optional<issuance::Prepared> prepared;
   // The same request won a race against itself: its answer is there, and the prepared bytes are dropped unsigned.
   const auto answered = [&] {
     return admission.repeat && (admission.answer.serial != stale_serial || !admission.newest);
@@ -162,16 +170,20 @@ absl::StatusOr<Signed> NodeCertificates::Answer(const Claim& claim, const x509::
   const auto record = [&](store::Tables& tables) -> absl::Status {
     SIGNET_ASSIGN_OR_RETURN(admission, gatekeeper_.Admit(tables, claim));
     if (answered()) return absl::OkStatus();
-    SIGNET_RETURN_IF_ERROR(issuer_.Record(tables, prepared));
-    SIGNET_RETURN_IF_ERROR(gatekeeper_.SetCertificate(tables, claim, prepared.row()));
-    return audit_.Append(tables, SignedEvent(origin, claim, admission, prepared.row()));
+    SIGNET_RETURN_IF_ERROR(issuer_.Record(tables, *prepared));
+    SIGNET_RETURN_IF_ERROR(gatekeeper_.SetCertificate(tables, claim, prepared->row()));
+    return audit_.Append(tables, SignedEvent(origin, claim, admission, prepared->row()));
   };
-  SIGNET_RETURN_IF_ERROR(store_.Write(record));
+  const auto attempt = [&]() -> absl::Status {
+    SIGNET_ASSIGN_OR_RETURN(prepared, issuer_.Prepare(ApprovalFor(claim, node_profile_, key)));
+    return store_.Write(record);
+  };
+  SIGNET_RETURN_IF_ERROR(issuer_.WithRetry(attempt));
   if (answered()) {
     SIGNET_ASSIGN_OR_RETURN(issuance::Issued repeated, issuer_.Repeat(admission.answer));
     return Signed{std::move(repeated), true};
   }
-  SIGNET_ASSIGN_OR_RETURN(issuance::Issued issued, issuer_.Release(std::move(prepared)));
+  SIGNET_ASSIGN_OR_RETURN(issuance::Issued issued, issuer_.Release(*std::move(prepared)));
   return Signed{std::move(issued), false};
 }
 

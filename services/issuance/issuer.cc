@@ -1,9 +1,12 @@
 #include "services/issuance/issuer.h"
 
+#include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "services/authority/trust_bundle.h"
 #include "services/base/reason.h"
 #include "services/base/status_macros.h"
 #include "services/x509/certificate.h"
@@ -33,14 +36,34 @@ absl::Status NotWorthHaving(absl::string_view why) {
                        absl::StrCat("the stored certificate is no longer worth having: ", why));
 }
 
+// Whether an authority in this state signs certificates of this profile. A probe asks who trusts it, before and after
+// it is the active one.
+bool Signs(store::AuthorityState state, store::Profile profile) {
+  if (state == store::AuthorityState::kActive) return true;
+  return profile == store::Profile::kProbe && authority::IsTrusted(state);
+}
+
+// What the chain carries after the leaf. A probe's has no cross certificate, by which whoever trusts another authority
+// only would accept it too.
+std::vector<x509::Certificate> Above(const authority::Authority& authority, store::Profile profile, absl::Time now) {
+  std::vector<x509::Certificate> above =
+      profile == store::Profile::kProbe ? authority.intermediates : authority.chain_above;
+  // The list of authorities was read some time ago. Each certificate is there for the one below it, so that none has a
+  // use once that has ended.
+  const auto ended =
+      std::find_if(above.begin(), above.end(), [now](const auto& one) { return now >= one.not_after(); });
+  above.erase(ended, above.end());
+  return above;
+}
+
 absl::StatusOr<Issued> Released(const x509::Certificate& certificate, const authority::Authority& authority,
-                                const store::CertificateRow& row) {
+                                const store::CertificateRow& row, absl::Time now) {
   // Nothing leaves that its own authority's certificate does not verify: a key fault, a bit flip or a row that was
   // changed in the store.
   if (certificate.tbs_der() != row.tbs_der) return Internal("the certificate's bytes are not those recorded");
   SIGNET_RETURN_IF_ERROR(certificate.VerifySignedBy(authority.certificate));
   Issued issued{row.serial, certificate.pem(), certificate.not_after()};
-  for (const x509::Certificate& above : authority.chain_above) issued.chain_pem += above.pem();
+  for (const x509::Certificate& above : Above(authority, row.profile, now)) issued.chain_pem += above.pem();
   return issued;
 }
 
@@ -79,8 +102,21 @@ Issuer::Issuer(authority::Authorities& authorities, store::Store& store, base::C
       logger_(logger),
       lint_key_(std::move(lint_key)) {}
 
+absl::StatusOr<std::shared_ptr<const authority::Authority>> Issuer::SignerOf(const Approval& approval) const {
+  if (approval.authority_id.empty()) return authorities_.Active(approval.purpose);
+  SIGNET_ASSIGN_OR_RETURN(auto authority, authorities_.Find(approval.authority_id));
+  if (authority->purpose == approval.purpose && authority->signer != nullptr &&
+      Signs(authority->state, approval.profile_id)) {
+    return authority;
+  }
+  return base::Refusal(absl::StatusCode::kFailedPrecondition, base::kConfiguration,
+                       absl::StrCat("authority ", authority->id, " signs no certificate of profile ",
+                                    approval.profile.name, " in its state and with the keys that are here"),
+                       "signetctl authority list");
+}
+
 absl::StatusOr<Prepared> Issuer::Prepare(const Approval& approval) const {
-  SIGNET_ASSIGN_OR_RETURN(auto authority, authorities_.Active(approval.purpose));
+  SIGNET_ASSIGN_OR_RETURN(auto authority, SignerOf(approval));
   for (const auto& other : authorities_.List()) {
     if (other->certificate.public_key() == approval.key) {
       return base::Refusal(absl::StatusCode::kInvalidArgument, base::kKeyRefused,
@@ -119,17 +155,37 @@ absl::StatusOr<Prepared> Issuer::Prepare(const Approval& approval) const {
     logger_.Error("lint", {{"serial", row.serial}, {"subject", row.subject}, {"fault", std::string(sound.message())}});
     return sound;
   }
-  return Prepared(std::move(row), std::move(authority));
+  return Prepared(std::move(row));
 }
 
 absl::Status Issuer::Record(store::Tables& tables, const Prepared& prepared) const {
-  return tables.certificates().Insert(prepared.row_);
+  // Gates count what is recorded in the transaction that opens them: nothing may be recorded behind their back.
+  SIGNET_ASSIGN_OR_RETURN(const std::vector<store::AuthorityRow> rows, tables.authorities().List());
+  const bool signs = std::any_of(rows.begin(), rows.end(), [&prepared](const store::AuthorityRow& row) {
+    return row.id == prepared.row_.authority_id && Signs(row.state, prepared.row_.profile);
+  });
+  if (signs) return tables.certificates().Insert(prepared.row_);
+  return base::Refusal(absl::StatusCode::kAborted, base::kStoreUnavailable,
+                       "the authority was rotated meanwhile; nothing was signed", "repeat the request");
+}
+
+absl::Status Issuer::WithRetry(absl::FunctionRef<absl::Status()> attempt) const {
+  const absl::Status done = attempt();
+  if (!absl::IsAborted(done)) return done;
+  // Whoever rotated reads the list again too, but perhaps only after the second attempt.
+  SIGNET_RETURN_IF_ERROR(authorities_.Reload());
+  return attempt();
 }
 
 // NOLINTNEXTLINE(performance-unnecessary-value-param): the ticket is used up
 absl::StatusOr<Issued> Issuer::Release(Prepared prepared) const {
-  SIGNET_ASSIGN_OR_RETURN(const x509::Certificate certificate, SignRecorded(*prepared.authority_, prepared.row_));
-  SIGNET_ASSIGN_OR_RETURN(Issued issued, Released(certificate, *prepared.authority_, prepared.row_));
+  // RETIRED meanwhile is no harm: the record was there before, and counts at the gates.
+  const auto authority = authorities_.Find(prepared.row_.authority_id);
+  if (!authority.ok() || !authority::IsTrusted((*authority)->state)) {
+    return NotWorthHaving("its authority was revoked meanwhile");
+  }
+  SIGNET_ASSIGN_OR_RETURN(const x509::Certificate certificate, SignRecorded(**authority, prepared.row_));
+  SIGNET_ASSIGN_OR_RETURN(Issued issued, Released(certificate, **authority, prepared.row_, clock_.Now()));
   StoreIssued(store_, certificate, prepared.row_);
   return issued;
 }
@@ -147,10 +203,10 @@ absl::StatusOr<Issued> Issuer::Repeat(const store::CertificateRow& row) const {
   }
   if (!row.der.empty()) {
     SIGNET_ASSIGN_OR_RETURN(const x509::Certificate stored, x509::Certificate::FromDer(row.der));
-    return Released(stored, **authority, row);
+    return Released(stored, **authority, row, clock_.Now());
   }
   SIGNET_ASSIGN_OR_RETURN(const x509::Certificate certificate, SignRecorded(**authority, row));
-  SIGNET_ASSIGN_OR_RETURN(Issued issued, Released(certificate, **authority, row));
+  SIGNET_ASSIGN_OR_RETURN(Issued issued, Released(certificate, **authority, row, clock_.Now()));
   StoreIssued(store_, certificate, row);
   return issued;
 }

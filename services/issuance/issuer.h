@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -40,16 +41,14 @@ class Prepared {
 
  private:
   friend class Issuer;
-  Prepared(store::CertificateRow row, std::shared_ptr<const authority::Authority> authority)
-      : row_(std::move(row)), authority_(std::move(authority)) {}
+  explicit Prepared(store::CertificateRow row) : row_(std::move(row)) {}
   store::CertificateRow row_;
-  std::shared_ptr<const authority::Authority> authority_;
 };
 
 // A certificate that may leave the server.
 struct Issued {
   std::string serial;
-  std::string chain_pem;  // leaf first, never a self-signed root
+  std::string chain_pem;  // leaf first, never a self-signed root; a probe's without cross certificates
   absl::Time not_after;
 };
 
@@ -60,11 +59,14 @@ class Issuer {
                                                         base::Clock& clock, base::Random& random,
                                                         telemetry::Logger& logger);
 
-  // Builds and lints the to-be-signed bytes under the active authority, or the one approved. No lasting effect.
+  // Builds and lints the to-be-signed bytes under the active authority, or the one approved: a probe's may be PREPARED
+  // or RETIRED, which is a FAILED_PRECONDITION for every other profile. No lasting effect.
   absl::StatusOr<Prepared> Prepare(const Approval& approval) const;
   // Inserts the record within the caller's transaction. ABORTED, and worth another try, when the authority was rotated
   // away since Prepare: what it would sign might outlive it.
   absl::Status Record(store::Tables& tables, const Prepared& prepared) const;
+  // Runs `attempt`, which prepares and records, and, when it is ABORTED, once more with the authorities read again.
+  absl::Status WithRetry(absl::FunctionRef<absl::Status()> attempt) const;
   // Call only after the transaction of Record is durable. Signs exactly the recorded bytes, verifies the signature with
   // the authority's certificate, stores the result with a coming commit. FAILED_PRECONDITION when the authority was
   // revoked since.
@@ -77,6 +79,7 @@ class Issuer {
  private:
   Issuer(authority::Authorities& authorities, store::Store& store, base::Clock& clock, base::Random& random,
          telemetry::Logger& logger, keys::PrivateKey lint_key);
+  absl::StatusOr<std::shared_ptr<const authority::Authority>> SignerOf(const Approval& approval) const;
   authority::Authorities& authorities_;
   store::Store& store_;
   base::Clock& clock_;

@@ -23,10 +23,15 @@ constexpr std::array<absl::string_view, 6> kRoles = {"controller",  "observer", 
                                                      "provisioner", "auditor",  "admin"};
 constexpr char kServiceRole[] = "service";
 constexpr char kProvisionerRole[] = "provisioner";
+constexpr char kProbeName[] = "signet-probe";
 constexpr std::size_t kLongestCommonName = 64;
 
 absl::Status NameRefused(absl::string_view message) {
   return base::Refusal(absl::StatusCode::kInvalidArgument, base::kNameRefused, message);
+}
+
+absl::Status Denied(absl::string_view message, absl::string_view next) {
+  return base::Refusal(absl::StatusCode::kPermissionDenied, base::kAccessDenied, message, next);
 }
 
 absl::StatusOr<x509::CertificateRequest> ParseRequest(absl::string_view csr_pem) {
@@ -58,6 +63,20 @@ absl::Status CheckKeyIsFree(const store::Tables& tables, const Approval& approva
       absl::StrCat("the key is already certified for ", other->subject, " (", other->daemon, "); make a new key"));
 }
 
+audit::Event SignedEvent(const Approval& approval, const store::CertificateRow& row, const audit::Origin& origin) {
+  audit::Event event;
+  event.origin = origin;
+  event.action = "certificate.sign";
+  event.subject = row.subject;
+  event.facts = {{"serial", row.serial},
+                 {"profile", approval.profile.name},
+                 {"role", row.daemon},
+                 {"authority", row.authority_id},
+                 {"tbs_sha256", absl::BytesToHexString(row.tbs_sha256)},
+                 {"key_id", approval.key.key_id()}};
+  return event;
+}
+
 }  // namespace
 
 absl::Status CheckListenerName(absl::string_view name) {
@@ -84,10 +103,16 @@ NamedCertificates::NamedCertificates(std::string cluster, Issuer& issuer, audit:
 absl::StatusOr<Issued> NamedCertificates::IssueService(absl::string_view service, absl::string_view csr_pem,
                                                        const audit::Origin& origin) {
   if (!names::IsServiceName(service)) return NameRefused("a service is slurmctld, slurmdbd or slurmrestd");
+  // On a socket it would have no name.
+  if (origin.role == kServiceRole && origin.name != service) {
+    return Denied("a service renews its own certificate only",
+                  absl::StrCat("ask with the control certificate of service ", service));
+  }
   SIGNET_ASSIGN_OR_RETURN(const x509::CertificateRequest request, ParseRequest(csr_pem));
   SIGNET_RETURN_IF_ERROR(policy::CheckRequest(service_profile_, request, service));
   const std::string name(service);
   return Issue({store::Purpose::kSlurm,
+                "",
                 store::Profile::kService,
                 service_profile_,
                 {name, {name}, {}},
@@ -117,17 +142,54 @@ absl::StatusOr<Issued> NamedCertificates::IssueClient(absl::string_view role_nam
   } else if (!nodes.empty()) {
     return base::Refusal(absl::StatusCode::kInvalidArgument, base::kMalformed, "nodes are for role provisioner only");
   }
+  SIGNET_ASSIGN_OR_RETURN(const Approval approval, ApproveClient(role_name, name, csr_pem));
+  return Issue(approval, origin, provisioner);
+}
+
+absl::StatusOr<Issued> NamedCertificates::RenewClient(absl::string_view csr_pem, const audit::Origin& origin) {
+  const bool client = std::find(kRoles.begin(), kRoles.end(), origin.role) != kRoles.end();
+  if (!client || origin.name.empty()) {
+    return Denied("who renews a client's certificate shows it: a socket shows none", "signetctl client issue");
+  }
+  // A provisioner's nodes stay as they are stored.
+  SIGNET_ASSIGN_OR_RETURN(const Approval approval, ApproveClient(origin.role, origin.name, csr_pem));
+  return Issue(approval, origin);
+}
+
+absl::StatusOr<Issued> NamedCertificates::IssueProbe(absl::string_view authority_id, absl::string_view csr_pem,
+                                                     const audit::Origin& origin) {
+  if (authority_id.empty()) {
+    return base::Refusal(absl::StatusCode::kInvalidArgument, base::kMalformed, "authority_id is empty",
+                         "signetctl authority list");
+  }
   SIGNET_ASSIGN_OR_RETURN(const x509::CertificateRequest request, ParseRequest(csr_pem));
-  SIGNET_RETURN_IF_ERROR(policy::CheckRequest(control_profile_, request, name));
-  return Issue({store::Purpose::kControl,
-                store::Profile::kControl,
-                control_profile_,
-                {std::string(name), {}, {absl::StrCat("signet://", cluster_, "/", role_name, "/", name)}},
+  const policy::Profile profile = policy::ProbeProfile();
+  SIGNET_RETURN_IF_ERROR(policy::CheckRequest(profile, request, kProbeName));
+  return Issue({store::Purpose::kSlurm,
+                std::string(authority_id),
+                store::Profile::kProbe,
+                profile,
+                {kProbeName, {kProbeName}, {}},
                 request.public_key(),
-                std::string(role_name),
+                profile.name,
                 "",
                 0},
-               origin, provisioner);
+               origin);
+}
+
+absl::StatusOr<Approval> NamedCertificates::ApproveClient(absl::string_view role_name, absl::string_view name,
+                                                          absl::string_view csr_pem) const {
+  SIGNET_ASSIGN_OR_RETURN(const x509::CertificateRequest request, ParseRequest(csr_pem));
+  SIGNET_RETURN_IF_ERROR(policy::CheckRequest(control_profile_, request, name));
+  return Approval{store::Purpose::kControl,
+                  "",
+                  store::Profile::kControl,
+                  control_profile_,
+                  {std::string(name), {}, {absl::StrCat("signet://", cluster_, "/", role_name, "/", name)}},
+                  request.public_key(),
+                  std::string(role_name),
+                  "",
+                  0};
 }
 
 absl::StatusOr<Issued> NamedCertificates::IssueListener(const std::vector<std::string>& names,
@@ -137,6 +199,7 @@ absl::StatusOr<Issued> NamedCertificates::IssueListener(const std::vector<std::s
   }
   for (const std::string& name : names) SIGNET_RETURN_IF_ERROR(CheckListenerName(name));
   return Issue({store::Purpose::kControl,
+                "",
                 store::Profile::kControl,
                 control_profile_,
                 {names.front(), names, {absl::StrCat("signet://", cluster_, "/server/signetd")}},
@@ -149,31 +212,26 @@ absl::StatusOr<Issued> NamedCertificates::IssueListener(const std::vector<std::s
 
 absl::StatusOr<Issued> NamedCertificates::Issue(const Approval& approval, const audit::Origin& origin,
                                                 const std::optional<store::ProvisionerRow>& provisioner) {
-  SIGNET_ASSIGN_OR_RETURN(Prepared prepared, issuer_.Prepare(approval));
-  const store::CertificateRow& row = prepared.row();
-  audit::Event event;
-  event.origin = origin;
-  event.action = "certificate.sign";
-  event.subject = row.subject;
-  event.facts = {{"serial", row.serial},
-                 {"profile", approval.profile.name},
-                 {"role", row.daemon},
-                 {"authority", row.authority_id},
-                 {"tbs_sha256", absl::BytesToHexString(row.tbs_sha256)},
-                 {"key_id", approval.key.key_id()}};
-  if (provisioner.has_value()) event.facts["nodes"] = provisioner->nodes;
+  std::optional<Prepared> prepared;
   const auto record = [&](store::Tables& tables) -> absl::Status {
+    const store::CertificateRow& row = prepared->row();
     SIGNET_RETURN_IF_ERROR(CheckKeyIsFree(tables, approval));
-    SIGNET_RETURN_IF_ERROR(issuer_.Record(tables, prepared));
+    SIGNET_RETURN_IF_ERROR(issuer_.Record(tables, *prepared));
     if (provisioner.has_value()) {
       store::ProvisionerRow row_of_it = *provisioner;
       row_of_it.issued_at = row.recorded_at;
       SIGNET_RETURN_IF_ERROR(tables.provisioners().Put(row_of_it));
     }
+    audit::Event event = SignedEvent(approval, row, origin);
+    if (provisioner.has_value()) event.facts["nodes"] = provisioner->nodes;
     return audit_.Append(tables, event);
   };
-  SIGNET_RETURN_IF_ERROR(store_.Write(record));
-  return issuer_.Release(std::move(prepared));
+  const auto attempt = [&]() -> absl::Status {
+    SIGNET_ASSIGN_OR_RETURN(prepared, issuer_.Prepare(approval));
+    return store_.Write(record);
+  };
+  SIGNET_RETURN_IF_ERROR(issuer_.WithRetry(attempt));
+  return issuer_.Release(*std::move(prepared));
 }
 
 }  // namespace signet::issuance

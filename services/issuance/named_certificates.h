@@ -47,6 +47,9 @@ class NamedCertificates {
                                        const audit::Origin& origin);
 
  private:
+  // A client's certificate by its CSR.
+  absl::StatusOr<Approval> ApproveClient(absl::string_view role_name, absl::string_view name,
+                                         absl::string_view csr_pem) const;
   // `provisioner` is stored in the same transaction when it is set.
   absl::StatusOr<Issued> Issue(const Approval& approval, const audit::Origin& origin,
                                const std::optional<store::ProvisionerRow>& provisioner = std::nullopt);
