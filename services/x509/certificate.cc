@@ -110,6 +110,9 @@ bool Certificate::allows_digital_signature() const {
 bool Certificate::allows_certificate_signing() const {
   return is_ca() && (fields_->key_usage.value_or(0xff) & kKeyCertSignBit) != 0;
 }
+bool Certificate::allows_list_signing() const {
+  return is_ca() && (fields_->key_usage.value_or(0xff) & kCrlSignBit) != 0;
+}
 
 const std::vector<std::string>& Certificate::extended_key_usages() const { return fields_->extended_key_usages; }
 

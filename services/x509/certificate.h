@@ -52,6 +52,7 @@ class Certificate {
   // From RFC 5280 section 4.2.1.3 and 4.2.1.12.
   bool allows_digital_signature() const;
   bool allows_certificate_signing() const;
+  bool allows_list_signing() const;
   // Dotted OIDs of extendedKeyUsage; empty when the extension is absent.
   const std::vector<std::string>& extended_key_usages() const;
   bool self_signed() const;

@@ -17,6 +17,7 @@ namespace signet::x509 {
 // Bits of keyUsage (RFC 5280 section 4.2.1.3), the first one highest.
 inline constexpr std::uint8_t kDigitalSignatureBit = 0x80;
 inline constexpr std::uint8_t kKeyCertSignBit = 0x04;
+inline constexpr std::uint8_t kCrlSignBit = 0x02;
 
 // Copies, so that they outlive the bytes.
 struct CertificateFields {
