@@ -96,6 +96,13 @@ Finding WaitingToken(const DaemonView& view, const store::TokenRow& token, const
           OnNode(ground.node, absl::StrCat("systemctl status ", view.daemon(), "; journalctl -u ", view.daemon()))};
 }
 
+// What an administrator did, for people.
+absl::string_view Ending(store::EndedBy by) {
+  if (by == store::EndedBy::kBlock) return "a block";
+  if (by == store::EndedBy::kRevocation) return "a revocation";
+  return "`signetctl node forget`";
+}
+
 // The newest token of a daemon that is not in the ledger, none being open.
 Finding SpentToken(const DaemonView& view, const store::TokenRow& token, const FindingGround& ground) {
   const std::string next = TokenCreate(ground.node, view.daemon());
@@ -103,11 +110,9 @@ Finding SpentToken(const DaemonView& view, const store::TokenRow& token, const F
   const std::string which =
       absl::StrCat("its newest token (", KindName(token), ", made ", When(token.created_at, ground.now), ")");
   if (token.uses > 0) {
-    const bool blocked = ground.used_key_ended_by == store::EndedBy::kBlock;
     return {Severity::kError, base::kIdentityEnded,
             absl::StrCat(who, ": ", which, " was used ", When(token.last_used_at, ground.now),
-                         ", and the identity key that it admitted was ended by ",
-                         blocked ? "a block" : "`signetctl node forget`"),
+                         ", and the identity key that it admitted was ended by ", Ending(ground.used_key_ended_by)),
             next};
   }
   if (token.revoked)
@@ -139,9 +144,10 @@ Finding UnknownName(const Explanation& explanation, const FindingGround& ground)
 
 void AddEnded(const DaemonView& view, const ExplainedDaemon& daemon, const FindingGround& ground,
               std::vector<Finding>& findings) {
-  // A forgotten node has no row: only a block ends a key and leaves it.
-  const std::string cause = absl::StrCat("the identity key of ", view.name(), " was ended by a block ",
-                                         When(daemon.identity.superseded_at, ground.now));
+  // A forgotten node has no row: only a block or a revocation ends a key and leaves it.
+  const std::string cause =
+      absl::StrCat("the identity key of ", view.name(), " was ended by ", Ending(daemon.identity.ended_by), " ",
+                   When(daemon.identity.superseded_at, ground.now));
   if (const store::TokenRow* open = view.OpenTokenSince(daemon.identity.superseded_at); open != nullptr) {
     findings.push_back(
         {Severity::kWarning, base::kIdentityEnded,

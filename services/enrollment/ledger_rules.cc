@@ -35,12 +35,11 @@ absl::Status Ended(const store::Tables& tables, const evidence::Statement& state
   SIGNET_ASSIGN_OR_RETURN(const auto block, OptionalRow(tables.blocks().Find(statement.node)));
   const std::string unblock =
       block.has_value() ? absl::StrCat("signetctl node unblock ", statement.node, ", then ") : std::string();
-  return Denied(
-      base::kIdentityEnded,
-      absl::StrCat("an administrator ended this identity key of ", statement.node, " (", statement.daemon, ") at ",
-                   TimeText(identity.superseded_at), " with `signetctl node ",
-                   identity.ended_by == store::EndedBy::kBlock ? "block" : "forget", "`", NewIdentityHint(statement)),
-      absl::StrCat(unblock, TokenCreate(statement.node, statement.daemon)));
+  return Denied(base::kIdentityEnded,
+                absl::StrCat("an administrator ended this identity key of ", statement.node, " (", statement.daemon,
+                             ") at ", TimeText(identity.superseded_at), " with `", EndingCommand(identity.ended_by),
+                             "`", NewIdentityHint(statement)),
+                absl::StrCat(unblock, TokenCreate(statement.node, statement.daemon)));
 }
 
 absl::Status Regressed(const evidence::Statement& statement, absl::string_view how) {
@@ -53,8 +52,8 @@ absl::Status Regressed(const evidence::Statement& statement, absl::string_view h
 absl::Status CheckLive(const store::Tables& tables, const evidence::Statement& statement,
                        const store::IdentityRow& identity, const std::optional<store::NodeRow>& node) {
   if (identity.superseded_at != absl::InfiniteFuture()) {
-    const bool by_admin = identity.ended_by == store::EndedBy::kBlock || identity.ended_by == store::EndedBy::kForget;
-    return by_admin ? Ended(tables, statement, identity) : Superseded(statement, identity);
+    return EndingCommand(identity.ended_by).empty() ? Superseded(statement, identity)
+                                                    : Ended(tables, statement, identity);
   }
   if (!node.has_value() || node->key_id != identity.key_id) return Superseded(statement, identity);
   return absl::OkStatus();

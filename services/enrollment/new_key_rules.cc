@@ -48,12 +48,13 @@ absl::Status CheckStrength(const store::Tables& tables, const evidence::Statemen
   SIGNET_ASSIGN_OR_RETURN(const store::IdentityRow last, tables.nodes().FindIdentity(node->key_id));
   SIGNET_RETURN_IF_ERROR(CheckPodMayFollow(statement, offer, last));
   if (last.superseded_at != absl::InfiniteFuture()) {
-    // The node was blocked: nothing from before that comes back with the lifting of the block.
+    // The node was blocked, or its certificate revoked: nothing from before that comes back.
     if (offer.created_at > last.superseded_at) return absl::OkStatus();
-    return Denied(base::kTokenSuperseded,
-                  absl::StrCat("the ", offer.what, " is older than ", TimeText(last.superseded_at), ", when ",
-                               statement.node, " was blocked"),
-                  TokenCreate(statement));
+    return Denied(
+        base::kTokenSuperseded,
+        absl::StrCat("the ", offer.what, " is older than ", TimeText(last.superseded_at), ", when ", statement.node,
+                     last.ended_by == store::EndedBy::kRevocation ? "'s certificate was revoked" : " was blocked"),
+        TokenCreate(statement));
   }
   if (offer.created_at > last.admitted_at) return absl::OkStatus();
   if (!offer.token_id.empty() && last.token_id == offer.token_id) return absl::OkStatus();

@@ -32,6 +32,21 @@ std::string NodeApprove(absl::string_view node, absl::string_view daemon, absl::
   return absl::StrCat("signetctl node approve ", node, " --key ", key_id, DaemonFlag(daemon));
 }
 
+absl::string_view EndingCommand(store::EndedBy by) {
+  switch (by) {
+    case store::EndedBy::kBlock:
+      return "signetctl node block";
+    case store::EndedBy::kForget:
+      return "signetctl node forget";
+    case store::EndedBy::kRevocation:
+      return "signetctl cert revoke";
+    case store::EndedBy::kNothing:
+    case store::EndedBy::kEnrolment:
+      break;
+  }
+  return "";
+}
+
 absl::Status CheckSubject(const evidence::Statement& statement, absl::string_view whose, absl::string_view node,
                           absl::string_view daemon, absl::string_view next) {
   if (node != statement.node) {

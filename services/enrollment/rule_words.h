@@ -25,6 +25,9 @@ std::string TokenCreate(absl::string_view node, absl::string_view daemon);
 std::string NodeApprove(const evidence::Statement& statement);
 std::string NodeApprove(absl::string_view node, absl::string_view daemon, absl::string_view key_id);
 
+// The command by which an administrator ended an identity key; empty where none did.
+absl::string_view EndingCommand(store::EndedBy by);
+
 // WRONG_NODE or WRONG_DAEMON when `whose` is not the statement's.
 absl::Status CheckSubject(const evidence::Statement& statement, absl::string_view whose, absl::string_view node,
                           absl::string_view daemon, absl::string_view next);
