@@ -12,12 +12,15 @@
 #include "adapters/slurm/node_state.h"
 #include "adapters/slurm/pod_token.h"
 #include "adapters/slurm/pre_start.h"
+#include "adapters/slurm/report.h"
+#include "adapters/slurm/running_program.h"
 #include "adapters/slurm/servers.h"
 #include "adapters/slurm/spool_directory.h"
 #include "adapters/slurm/token_search.h"
 #include "services/base/reason.h"
 #include "services/bundle/ca_file.h"
 #include "services/files/file.h"
+#include "services/names/node_name.h"
 
 namespace signet::slurm {
 namespace {
@@ -139,6 +142,31 @@ std::vector<Finding> ExamineSpools(const Config& config, const Host& host, absl:
   return findings;
 }
 
+// What systemd makes of `systemctl enable signet-slurm-report.timer`.
+constexpr char kReportTimer[] = "/etc/systemd/system/timers.target.wants/signet-slurm-report.timer";
+
+// slurmd, sackd and slurmctld tell by their scripts what they have loaded; everything else by a report alone.
+std::vector<Finding> ExamineReports(const Config& config, const Host& host) {
+  const absl::StatusOr<std::vector<RunningProgram>> daemons = FindPrograms(SlurmDaemons());
+  // A node whose daemon is down at the moment, or a pod, needs no report either.
+  const bool is_node = !KnownNodes(config.state_dir, host.uid).empty() || files::Exists(config.kubernetes_token_file);
+  if (!daemons.ok() || (daemons->empty() && is_node)) return {};
+  if (files::Exists(kReportTimer)) return {Ok("signet-slurm-report.timer tells which trust bundle this host has")};
+  if (daemons->empty()) {
+    return {{Level::kNote, "no Slurm daemon runs here, and nothing tells signetd which trust bundle this host has",
+             "systemctl enable --now signet-slurm-report.timer   # on a login or submit host"}};
+  }
+  std::vector<Finding> findings;
+  for (const RunningProgram& daemon : *daemons) {
+    if (!names::IsServiceName(daemon.name) || daemon.name == "slurmctld") continue;
+    findings.push_back({Level::kNote,
+                        absl::StrCat(daemon.name, " runs here: signetd knows what it has loaded from reports alone"),
+                        absl::StrCat("signet-slurm report --program ", daemon.name,
+                                     "   # by a timer: see signet-slurm-report.service")});
+  }
+  return findings;
+}
+
 // By the one call that needs no rights.
 Finding ExamineServer(const Config& config, const std::string& address, const Deadline& deadline) {
   if (absl::StartsWith(address, "unix:") && !files::Exists(address.substr(5))) {
@@ -159,6 +187,7 @@ std::vector<Finding> Examine(const Config& config, const Host& host, const Deadl
   std::vector<Finding> findings = {ExamineCaFile(config, now), ExamineBundle(config, host, now)};
   for (Finding& finding : ExamineSpools(config, host, now)) findings.push_back(std::move(finding));
   for (Finding& finding : ExamineNode(config, host)) findings.push_back(std::move(finding));
+  for (Finding& finding : ExamineReports(config, host)) findings.push_back(std::move(finding));
   for (const std::string& address : config.servers) findings.push_back(ExamineServer(config, address, deadline));
   return findings;
 }

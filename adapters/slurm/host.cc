@@ -23,13 +23,6 @@ std::string Line(const std::string& path) {
   return std::string(absl::StripAsciiWhitespace(text->substr(0, text->find('\n'))));
 }
 
-std::string ShortHostName() {
-  std::array<char, 256> name = {};
-  if (gethostname(name.data(), name.size() - 1) != 0) return "";
-  const std::string full(name.data());
-  return full.substr(0, full.find('.'));
-}
-
 // A diskless root gets a new id at each boot, which systemd mounts over the file from /run: it tells nothing about the
 // machine.
 bool IsTransient(const char* file, const char* directory) {
@@ -48,6 +41,13 @@ std::string MachineIdSha256() {
 }
 
 }  // namespace
+
+std::string ShortHostName() {
+  std::array<char, 256> name = {};
+  if (gethostname(name.data(), name.size() - 1) != 0) return "";
+  const std::string full(name.data());
+  return full.substr(0, full.find('.'));
+}
 
 std::string StartTimeFromStat(const std::string& stat) {
   const std::size_t name_end = stat.rfind(')');

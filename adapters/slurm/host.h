@@ -18,6 +18,9 @@ struct Host {
   std::string machine_id_sha256;  // raw SHA-256 of "signet/machine/v1" NUL machine-id
 };
 
+// gethostname() up to its first dot; empty when it fails.
+std::string ShortHostName();
+
 // The daemon is the parent process's name; else root's is slurmd and everybody else's sackd.
 Host ObserveHost();
 

@@ -11,9 +11,11 @@
 #include "adapters/slurm/doctor.h"
 #include "adapters/slurm/enrolment.h"
 #include "adapters/slurm/host.h"
+#include "adapters/slurm/host_report.h"
 #include "adapters/slurm/install.h"
 #include "adapters/slurm/pre_start.h"
 #include "adapters/slurm/refresh.h"
+#include "adapters/slurm/report.h"
 #include "adapters/slurm/servers.h"
 #include "adapters/slurm/state_view.h"
 #include "services/base/clock.h"
@@ -42,6 +44,9 @@ For people:
   refresh                    fetch the trust bundle, verify it, write ca_cert_file
   pre-start [--node NAME] [--spool-dir DIR]
                              before slurmd starts: move a certmgr_state aside with which it could not come back
+  report [--program slurmctld|slurmdbd|slurmrestd]
+                             where no slurmd or sackd runs: tell signetd which trust bundle this host, or that program
+                             on it, has loaded
   state show [--node NAME]   identity keys (what `signetctl node approve` takes), tokens and requests of this host
   doctor                     what would stop this host's next start or renewal, with what to type; exit 1 for a fault
   install --dest DIR         copy this program to DIR, with the seven names beside it
@@ -57,7 +62,8 @@ absl::StatusOr<std::string> SignCsr(const Config& config, const Deadline& deadli
   SIGNET_ASSIGN_OR_RETURN(const std::vector<x509::Certificate> anchors, ReadAnchors(config.ca_cert_file));
   // A CSR that is refused here still goes to the server, whose audit log is to show it.
   const absl::StatusOr<x509::CertificateRequest> csr = x509::CertificateRequest::FromPem(csr_pem);
-  SIGNET_ASSIGN_OR_RETURN(const std::string chain, Servers(config, deadline).SignCertificate(csr_pem));
+  SIGNET_ASSIGN_OR_RETURN(const std::string chain,
+                          Servers(config, deadline).SignCertificate(csr_pem, ReportOfSlurmctld(config)));
   if (!csr.ok()) return csr.status();
   return CheckAnswer(chain, *csr, anchors, absl::Now());
 }
@@ -128,7 +134,8 @@ absl::StatusOr<base::SecretBytes> Run(const Invocation& invocation, const Deadli
     return Public(chain);
   }
   if (invocation.verb == Verb::kValidateNode) {
-    SIGNET_RETURN_IF_ERROR(Servers(config, deadline).ValidateNode(arguments[0], arguments[1]));
+    SIGNET_RETURN_IF_ERROR(
+        Servers(config, deadline).ValidateNode(arguments[0], arguments[1], ReportOfSlurmctld(config)));
     return Public("");
   }
   const Host host = ObserveHost();
@@ -141,6 +148,11 @@ absl::StatusOr<base::SecretBytes> Run(const Invocation& invocation, const Deadli
   }
   if (invocation.verb == Verb::kRefresh) {
     SIGNET_ASSIGN_OR_RETURN(const std::string line, Refresh(config, host, deadline, clock.Now()));
+    return Public(line);
+  }
+  if (invocation.verb == Verb::kReport) {
+    SIGNET_ASSIGN_OR_RETURN(const std::string program, ParseReport(arguments));
+    SIGNET_ASSIGN_OR_RETURN(const std::string line, Report(config, program, deadline));
     return Public(line);
   }
   if (invocation.verb == Verb::kDoctor) {

@@ -38,7 +38,7 @@ bool PassesOn(const absl::Status& status) { return absl::IsUnavailable(status) |
 
 }  // namespace
 
-absl::Status Servers::TryAsController(const Call& call) {
+absl::Status Servers::TryAsMyself(const Call& call) {
   clients::TlsFiles tls = config_.tls;
   const bool in_pod = !files::Exists(tls.cert) && files::Exists(config_.kubernetes_token_file);
   if (in_pod) tls.cert = tls.key = "";
@@ -82,27 +82,39 @@ absl::Status Servers::TryOnce(const clients::TlsFiles& tls, bool with_pod_token,
   return base::Refusal(last.code(), base::ReasonOf(last), absl::StrJoin(tried, "; "), base::NextOf(last));
 }
 
-absl::StatusOr<std::string> Servers::SignCertificate(absl::string_view csr_pem) {
+absl::StatusOr<std::string> Servers::SignCertificate(absl::string_view csr_pem,
+                                                     const std::optional<v1::HostReport>& report) {
   SIGNET_RETURN_IF_ERROR(CheckText("$1, the CSR,", csr_pem));
   v1::SignCertificateRequest request;
   request.set_csr_pem(std::string(csr_pem));
+  if (report.has_value()) *request.mutable_report() = *report;
   v1::SignCertificateResponse response;
-  SIGNET_RETURN_IF_ERROR(
-      TryAsController([&](const std::shared_ptr<grpc::Channel>& channel, grpc::ClientContext* context) {
-        return v1::CertAuthority::NewStub(channel)->SignCertificate(context, request, &response);
-      }));
+  SIGNET_RETURN_IF_ERROR(TryAsMyself([&](const std::shared_ptr<grpc::Channel>& channel, grpc::ClientContext* context) {
+    return v1::CertAuthority::NewStub(channel)->SignCertificate(context, request, &response);
+  }));
   return response.certificate_chain_pem();
 }
 
-absl::Status Servers::ValidateNode(absl::string_view node, absl::string_view token) {
+absl::Status Servers::ValidateNode(absl::string_view node, absl::string_view token,
+                                   const std::optional<v1::HostReport>& report) {
   SIGNET_RETURN_IF_ERROR(CheckText("$1, the node's name,", node));
   SIGNET_RETURN_IF_ERROR(CheckText("$2, the token,", token));
   v1::ValidateNodeRequest request;
   request.set_node(std::string(node));
   request.set_token(std::string(token));
+  if (report.has_value()) *request.mutable_report() = *report;
   v1::ValidateNodeResponse response;
-  return TryAsController([&](const std::shared_ptr<grpc::Channel>& channel, grpc::ClientContext* context) {
+  return TryAsMyself([&](const std::shared_ptr<grpc::Channel>& channel, grpc::ClientContext* context) {
     return v1::NodeEnrollment::NewStub(channel)->ValidateNode(context, request, &response);
+  });
+}
+
+absl::Status Servers::ReportHost(const v1::HostReport& report) {
+  v1::ReportHostRequest request;
+  *request.mutable_report() = report;
+  v1::ReportHostResponse response;
+  return TryAsMyself([&](const std::shared_ptr<grpc::Channel>& channel, grpc::ClientContext* context) {
+    return v1::CertAuthority::NewStub(channel)->ReportHost(context, request, &response);
   });
 }
 

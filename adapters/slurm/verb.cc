@@ -29,6 +29,7 @@ constexpr Row kRows[] = {
     {"certgen", Verb::kCertgen, true, 1, 1},
     {"refresh", Verb::kRefresh, false, 0, 0},
     {"pre-start", Verb::kPreStart, false, 0, 4},
+    {"report", Verb::kReport, false, 0, 2},
     {"state", Verb::kState, false, 1, 3},
     {"doctor", Verb::kDoctor, false, 0, 0},
     {"install", Verb::kInstall, false, 2, 2},

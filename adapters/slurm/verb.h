@@ -21,6 +21,7 @@ enum class Verb {
   kCertgen,
   kRefresh,
   kPreStart,
+  kReport,
   kState,
   kDoctor,
   kInstall,

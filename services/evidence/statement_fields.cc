@@ -72,9 +72,10 @@ absl::Status CheckHost(const v1::Statement& message) {
     if (!IsHashOrEmpty(bundle->sha256())) return Malformed("bundle sha256", "must have 32 bytes or none");
     if (bundle->generation() > kMaxNumber) return Malformed("bundle generation", "must be at most 2^63 - 1");
   }
+  // The other values belong into a report of a host.
   if (message.loaded_evidence() != v1::LOADED_EVIDENCE_UNSPECIFIED &&
       message.loaded_evidence() != v1::LOADED_EVIDENCE_SAME_PROCESS_RENEWAL) {
-    return Malformed("loaded_evidence", "must be a value that this version knows");
+    return Malformed("loaded_evidence", "must be none or that of two renewals by one process");
   }
   if (message.adapter_version().size() > kMaxVersionChars || !AllIn(message.adapter_version(), ' ', '~')) {
     return Malformed("adapter_version", "must have at most 64 printable ASCII characters");

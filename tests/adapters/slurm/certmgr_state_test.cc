@@ -24,6 +24,20 @@ TEST(CertmgrState, ReadsWhatARealSlurmdWrote) {
   EXPECT_TRUE(key->public_key() == chain->front().public_key());
 }
 
+TEST(CertmgrState, ReadsAChainOfSeveralCertificates) {
+  const TestAuthority former("Slurm CA");
+  const TestAuthority newest("Slurm CA 2");
+  const auto key = *keys::PrivateKey::Generate(x509::KeyType::kEcP256);
+  const absl::Time now = absl::Now();
+  const std::string chain = newest.Issue(key.public_key(), "n1", now - absl::Hours(1), now + absl::Hours(24)) +
+                            former.VouchFor(newest, now + absl::Hours(48));
+  const auto state = ParseCertmgrState(
+      base::SecretBytes(PackCertmgrState(0x2d00, now, chain, std::string(key.ToPem()->ExposeSecret()))));
+  ASSERT_TRUE(state.ok()) << state.status();
+  EXPECT_EQ(state->certificate_pem, chain);
+  EXPECT_EQ(x509::Certificate::ListFromPem(state->certificate_pem)->size(), 2u);
+}
+
 TEST(CertmgrState, ReadsTheVersionsOfThreeSlurmsAndNoOther) {
   for (const uint16_t version : {0x2b00, 0x2c00, 0x2d00}) {
     EXPECT_TRUE(Parsed(PackCertmgrState(version, absl::Now(), "c", "k")).ok()) << version;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "adapters/slurm/enrolment.h"
+#include "adapters/slurm/report.h"
 #include "services/bundle/ca_file.h"
 #include "services/bundle/signed_bundle.h"
 #include "tests/adapters/slurm/scratch.h"
@@ -141,6 +142,16 @@ TEST_F(DoctorTest, NotesAMissingTokenWithTheCommandThatMakesOne) {
   ASSERT_EQ(unlink((scratch_ / "n1.token").c_str()), 0);
   EXPECT_THAT(Report(), HasSubstr("note: no token for n1 (slurmd): "));
   EXPECT_THAT(Report(), HasSubstr("signetctl token create n1"));
+}
+
+TEST_F(DoctorTest, NotesAHostOfWhichNobodyTells) {
+  config_.state_dir = scratch_ / "no_state";
+  const auto nothing_runs = [] { return FindPrograms(SlurmDaemons())->empty(); };
+  if (!nothing_runs()) GTEST_SKIP() << "a daemon of Slurm runs on this host";
+  const std::string report = Report();
+  if (!nothing_runs()) GTEST_SKIP() << "a daemon of Slurm has started on this host";
+  EXPECT_THAT(report, HasSubstr("nothing tells signetd which trust bundle this host has; "
+                                "systemctl enable --now signet-slurm-report.timer"));
 }
 
 TEST_F(DoctorTest, NamesAPodsTokenThatOthersCanRead) {

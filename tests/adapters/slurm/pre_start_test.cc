@@ -105,6 +105,36 @@ TEST_F(PreStartTest, DoesItsWorkBesideAnOldRootThatExpired) {
   ExpectAside("its certificate expired at ");
 }
 
+TEST_F(PreStartTest, KeepsALeafAndItsCrossWhicheverRootTheBundleHolds) {
+  const TestAuthority former("Slurm CA");
+  const TestAuthority newest("Slurm CA 2");
+  PlaceState(Packed(Issued(newest, now_ + absl::Hours(24)) + former.VouchFor(newest, now_ + absl::Hours(24 * 28))));
+  for (const std::vector<x509::Certificate>& anchors : std::vector<std::vector<x509::Certificate>>{
+           {former.root}, {newest.root}, {former.root, newest.root}, {newest.root, former.root}}) {
+    PlaceBundle(anchors, now_ - absl::Hours(24));
+    EXPECT_THAT(Run(), HasSubstr("kept: its certificate is good until "));
+  }
+  PlaceBundle({authority_.root}, now_ - absl::Hours(24));
+  ExpectAside("does not chain to the trust bundle");
+}
+
+// The node was away while its authority was replaced: what it holds has no cross.
+TEST_F(PreStartTest, KeepsALeafOfTheFormerAuthorityUntilThatLeavesTheBundle) {
+  const TestAuthority former("Slurm CA");
+  const TestAuthority newest("Slurm CA 2");
+  PlaceState(Packed(Issued(former, now_ + absl::Hours(24))));
+  PlaceBundle({former.root, newest.root}, now_ - absl::Hours(24));
+  EXPECT_THAT(Run(), HasSubstr("kept: its certificate is good until "));
+  PlaceBundle({newest.root}, now_ - absl::Hours(24));
+  ExpectAside("does not chain to the trust bundle");
+}
+
+TEST_F(PreStartTest, MovesALeafAsideWhoseCrossHasEnded) {
+  const TestAuthority newest("Slurm CA 2");
+  PlaceState(Packed(Issued(newest, now_ + absl::Hours(24)) + authority_.VouchFor(newest, now_ - absl::Hours(1))));
+  ExpectAside("expired on");
+}
+
 TEST_F(PreStartTest, ForeseesWithoutTouchingAnything) {
   const auto act = [this] { return Foresee(config_, HostNamed("host1"), {}, now_).act; };
   EXPECT_EQ(act(), Prospect::Act::kKeep);

@@ -1,5 +1,4 @@
 // The real program, run as Slurm runs it, against servers that behave badly.
-#include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -17,52 +16,10 @@
 #include "services/evidence/statement.h"
 #include "services/keys/request_signing.h"
 #include "services/x509/certificate_request.h"
-#include "signet/v1/cert_authority.grpc.pb.h"
-#include "signet/v1/node_enrollment.grpc.pb.h"
-#include "tests/adapters/slurm/scratch.h"
+#include "tests/adapters/slurm/program_fixture.h"
 
 namespace signet::slurm {
 namespace {
-
-// signetd's two services with answers that a test chooses.
-class FakeSignetd final : public v1::CertAuthority::Service, public v1::NodeEnrollment::Service {
- public:
-  explicit FakeSignetd(const std::string& socket) {
-    grpc::ServerBuilder builder;
-    builder.AddListeningPort("unix:" + socket, grpc::InsecureServerCredentials());
-    builder.RegisterService(static_cast<v1::CertAuthority::Service*>(this));
-    builder.RegisterService(static_cast<v1::NodeEnrollment::Service*>(this));
-    server_ = builder.BuildAndStart();
-  }
-  ~FakeSignetd() override { server_->Shutdown(std::chrono::system_clock::now()); }
-
-  grpc::Status SignCertificate(grpc::ServerContext*, const v1::SignCertificateRequest* request,
-                               v1::SignCertificateResponse* response) override {
-    ++calls;
-    const auto csr = x509::CertificateRequest::FromPem(request->csr_pem());
-    if (!refusal.ok()) return refusal;
-    if (!csr.ok()) return grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, "not a CSR");
-    response->set_certificate_chain_pem(answer(*csr));
-    return grpc::Status::OK;
-  }
-  grpc::Status ValidateNode(grpc::ServerContext*, const v1::ValidateNodeRequest* request,
-                            v1::ValidateNodeResponse*) override {
-    ++calls;
-    if (!refusal.ok()) return refusal;
-    return request->token() == "good" ? grpc::Status::OK : grpc::Status(grpc::StatusCode::PERMISSION_DENIED, "no");
-  }
-
-  TestAuthority authority;
-  grpc::Status refusal;
-  std::atomic<int> calls = 0;
-  std::function<std::string(const x509::CertificateRequest&)> answer = [this](const x509::CertificateRequest& csr) {
-    return authority.Issue(csr.public_key(), csr.common_name(), absl::Now() - absl::Hours(1),
-                           absl::Now() + absl::Hours(24));
-  };
-
- private:
-  std::unique_ptr<grpc::Server> server_;
-};
 
 // Accepts connections by its backlog and never reads.
 class SilentListener {
@@ -78,31 +35,6 @@ class SilentListener {
 
  private:
   int fd_;
-};
-
-class ProgramTest : public testing::Test {
- protected:
-  ProgramTest() { Configure(); }
-  void Configure() { WriteFile(scratch_ / "config.yaml", YamlOf(config_)); }
-  RunOptions Options() const { return {.environment = {"SIGNET_SLURM_CONFIG=" + (scratch_ / "config.yaml")}}; }
-  Outcome Run(const std::vector<std::string>& argv) const { return RunProgram(argv, Options()); }
-  std::unique_ptr<FakeSignetd> Serve() {
-    auto server = std::make_unique<FakeSignetd>(scratch_ / "signetd.sock");
-    WriteFile(config_.ca_cert_file, server->authority.root.pem());
-    return server;
-  }
-  // Exit 1, nothing on stdout, one line that begins with the verb.
-  static void ExpectRefusal(const Outcome& outcome, const std::string& verb) {
-    EXPECT_EQ(outcome.exit_code, 1) << "signal " << outcome.signal;
-    EXPECT_EQ(outcome.out, "");
-    EXPECT_EQ(outcome.err.rfind("signet-slurm " + verb + ": ", 0), 0u) << outcome.err;
-    EXPECT_EQ(outcome.err.find('\n'), outcome.err.size() - 1) << outcome.err;
-  }
-  std::string CsrPem() const { return *keys::SignRequestPem(key_, "n1", ""); }
-
-  const Scratch scratch_;
-  Config config_ = ConfigIn(scratch_);
-  const keys::PrivateKey key_ = *keys::PrivateKey::Generate(x509::KeyType::kEcP256);
 };
 
 TEST_F(ProgramTest, GoesThroughAnEnrolmentSilently) {
@@ -146,6 +78,30 @@ TEST_F(ProgramTest, RefusesAWrongAnswer) {
   ExpectRefusal(Run({"sign-csr", CsrPem()}), "sign-csr");
   server->answer = [](const auto&) { return std::string(); };
   ExpectRefusal(Run({"sign-csr", CsrPem()}), "sign-csr");
+}
+
+// Slurm reads through a pipe, which holds 64 KiB.
+TEST_F(ProgramTest, AChainOfSevenCertificatesIsPrintedWhole) {
+  const auto server = Serve();
+  std::vector<TestAuthority> line;
+  for (int i = 0; i < 7; ++i) line.emplace_back("Slurm CA " + std::to_string(i));
+  std::string crosses;
+  for (std::size_t i = 6; i > 0; --i) crosses += line[i - 1].VouchFor(line[i], absl::Now() + absl::Hours(99));
+  server->answer = [&](const x509::CertificateRequest& csr) {
+    return line[6].Issue(csr.public_key(), "n1", absl::Now() - absl::Hours(1), absl::Now() + absl::Hours(1)) + crosses;
+  };
+  RunOptions merged = Options();
+  merged.merge = true;
+  for (const std::size_t trusted : {0, 3, 6}) {
+    WriteFile(config_.ca_cert_file, line[trusted].root.pem());
+    const Outcome outcome = RunProgram({"sign_csr", CsrPem()}, merged);
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.out;
+    const auto chain = x509::Certificate::ListFromPem(outcome.out);
+    ASSERT_TRUE(chain.ok()) << chain.status();
+    EXPECT_EQ(chain->size(), 7u);
+    EXPECT_EQ(chain->front().common_name(), "n1");
+    EXPECT_LT(outcome.out.size(), 65536u);
+  }
 }
 
 TEST_F(ProgramTest, AsksNobodyWithoutACaFile) {

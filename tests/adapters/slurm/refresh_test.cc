@@ -10,6 +10,7 @@
 #include "services/evidence/statement.h"
 #include "services/files/file.h"
 #include "services/files/lock.h"
+#include "services/x509/certificate_request.h"
 #include "tests/adapters/slurm/scratch.h"
 
 namespace signet::slurm {
@@ -25,12 +26,14 @@ class RefreshTest : public testing::Test {
     config_.bundle_sources = {scratch_ / "missing", scratch_ / "bundle"};
     Offer(3);
   }
-  void Offer(uint64_t generation) {
+  void Offer(uint64_t generation, const std::vector<x509::Certificate>& others = {}) {
+    std::vector<x509::Certificate> anchors = {authority_.root};
+    anchors.insert(anchors.end(), others.begin(), others.end());
     bundle::Bundle offered;
     offered.cluster = "alpha";
     offered.generation = generation;
     if (generation > 1) offered.previous_sha256 = std::string(32, 'p');
-    offered.ca_cert_pem = *bundle::RenderCaFile({authority_.root});
+    offered.ca_cert_pem = *bundle::RenderCaFile(anchors);
     offered.created_at = absl::FromUnixMillis(absl::ToUnixMillis(absl::Now()));
     const auto bytes = bundle::Sign(offered, key_);
     ASSERT_TRUE(bytes.ok()) << bytes.status();
@@ -115,6 +118,53 @@ TEST_F(RefreshTest, AnEnrolmentByRootReportsTheBundleThatItJustWrote) {
   ASSERT_TRUE(statement.ok());
   EXPECT_EQ(statement->statement().bundle_on_disk.generation, 3u);
   EXPECT_EQ(statement->statement().bundle_on_disk.sha256, x509::Sha256(ReadFile(config_.ca_cert_file)));
+}
+
+// What opens the gate for a node: the daemon loads what generate-csr wrote once its request was answered, so the next
+// renewal of the same process knows.
+TEST_F(RefreshTest, TwoRenewalsAfterANewRootTheStatementSaysItIsLoaded) {
+  Host host = HostNamed("n1");
+  if (host.uid != 0) GTEST_SKIP() << "only root's generate-csr writes";
+  const base::SystemClock clock;
+  const Deadline deadline(absl::Seconds(10));
+  Enrolment enrolment(config_, host, clock, deadline);
+  ASSERT_TRUE(enrolment.NodeToken("n1").ok());
+  ASSERT_TRUE(enrolment.CertKey("n1").ok());
+  const auto renew = [&enrolment] {
+    const auto csr = x509::CertificateRequest::FromPem(*enrolment.Csr("n1"));
+    EXPECT_TRUE(csr.ok()) << csr.status();
+    EXPECT_TRUE(enrolment.CertKey("n1").ok());
+    return evidence::SignedStatement::Parse(*csr->statement())->statement();
+  };
+  renew();
+  EXPECT_EQ(renew().bundle_loaded.generation, 3u);
+  Offer(4, {TestAuthority("Slurm CA 2").root});
+  const evidence::Statement first = renew();
+  EXPECT_EQ(x509::Certificate::ListFromPem(ReadFile(config_.ca_cert_file))->size(), 2u);
+  EXPECT_EQ(first.bundle_on_disk.generation, 4u);
+  EXPECT_FALSE(first.loaded_seen_at_renewal) << "on disk is not loaded";
+  EXPECT_EQ(first.bundle_loaded.sha256, "");
+  const evidence::Statement second = renew();
+  EXPECT_TRUE(second.loaded_seen_at_renewal);
+  EXPECT_EQ(second.bundle_loaded.generation, 4u);
+  EXPECT_EQ(second.bundle_loaded.sha256, x509::Sha256(ReadFile(config_.ca_cert_file)));
+}
+
+TEST_F(RefreshTest, ARenewalThatWasNotAnsweredHasLoadedNothing) {
+  Host host = HostNamed("n1");
+  if (host.uid != 0) GTEST_SKIP() << "only root's generate-csr writes";
+  const base::SystemClock clock;
+  const Deadline deadline(absl::Seconds(10));
+  Enrolment enrolment(config_, host, clock, deadline);
+  ASSERT_TRUE(enrolment.NodeToken("n1").ok());
+  ASSERT_TRUE(enrolment.CertKey("n1").ok());
+  Offer(4, {TestAuthority("Slurm CA 2").root});
+  for (int attempt = 0; attempt < 3; ++attempt) {
+    const auto csr = x509::CertificateRequest::FromPem(*enrolment.Csr("n1"));
+    const auto statement = evidence::SignedStatement::Parse(*csr->statement())->statement();
+    EXPECT_EQ(statement.bundle_on_disk.generation, 4u);
+    EXPECT_FALSE(statement.loaded_seen_at_renewal) << attempt;
+  }
 }
 
 TEST_F(RefreshTest, ManySourcesAndAHeldLockLeaveAnEnrolmentItsTime) {

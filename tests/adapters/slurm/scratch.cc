@@ -138,17 +138,27 @@ std::string Certify(const keys::PrivateKey& issuer, const std::string& issuer_de
   return x509::AssembleCertificate(*tbs, algorithm, *issuer.Sign(algorithm, *tbs));
 }
 
-x509::Certificate MakeRoot(const keys::PrivateKey& key, absl::Time not_before, absl::Time not_after) {
-  const std::string name = x509::CommonNameDer("Test CA");
+x509::Certificate MakeRoot(const keys::PrivateKey& key, absl::Time not_before, absl::Time not_after,
+                           const std::string& common_name) {
+  const std::string name = x509::CommonNameDer(common_name);
   return *x509::Certificate::FromDer(Certify(key, name, key.public_key(), name, "", true, not_before, not_after));
 }
 
 }  // namespace
 
-TestAuthority::TestAuthority() : TestAuthority(absl::Now() - absl::Hours(24), absl::Now() + absl::Hours(24 * 365)) {}
+TestAuthority::TestAuthority() : TestAuthority("Test CA") {}
 
-TestAuthority::TestAuthority(absl::Time not_before, absl::Time not_after)
-    : key(*keys::PrivateKey::Generate(x509::KeyType::kEcP256)), root(MakeRoot(key, not_before, not_after)) {}
+TestAuthority::TestAuthority(const std::string& name)
+    : TestAuthority(absl::Now() - absl::Hours(24), absl::Now() + absl::Hours(24 * 365), name) {}
+
+TestAuthority::TestAuthority(absl::Time not_before, absl::Time not_after, const std::string& name)
+    : key(*keys::PrivateKey::Generate(x509::KeyType::kEcP256)), root(MakeRoot(key, not_before, not_after, name)) {}
+
+std::string TestAuthority::VouchFor(const TestAuthority& other, absl::Time not_after) const {
+  return x509::Certificate::FromDer(Certify(key, root.subject_der(), other.root.public_key(), other.root.subject_der(),
+                                            "", true, not_after - absl::Hours(24 * 60), not_after))
+      ->pem();
+}
 
 std::string TestAuthority::Issue(const x509::PublicKey& leaf, const std::string& name, absl::Time not_before,
                                  absl::Time not_after) const {

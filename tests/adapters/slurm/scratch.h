@@ -44,13 +44,16 @@ Host HostNamed(const std::string& name);
 // A self-signed root, for a year if not told otherwise.
 struct TestAuthority {
   TestAuthority();
-  TestAuthority(absl::Time not_before, absl::Time not_after);
+  explicit TestAuthority(const std::string& name);
+  TestAuthority(absl::Time not_before, absl::Time not_after, const std::string& name = "Test CA");
   // A leaf for `key`; fields of the profile that Signet uses.
   std::string Issue(const x509::PublicKey& key, const std::string& name, absl::Time not_before,
                     absl::Time not_after) const;
   // The same for a Name that is not just `name`.
   std::string IssueTo(const x509::PublicKey& key, const std::string& subject_der, const std::string& name,
                       absl::Time not_before, absl::Time not_after) const;
+  // A cross certificate: this one vouches for `other`'s root.
+  std::string VouchFor(const TestAuthority& other, absl::Time not_after) const;
   keys::PrivateKey key;
   x509::Certificate root;
 };

@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include <mutex>
+#include <optional>
+#include <utility>
 
 #include "services/base/reason.h"
 #include "signet/v1/cert_authority.grpc.pb.h"
@@ -20,7 +22,8 @@ class Listener final : public v1::NodeEnrollment::Service, public v1::CertAuthor
  public:
   explicit Listener(const std::string& socket, const TestAuthority& authority) {
     const keys::PrivateKey key = *keys::PrivateKey::Generate(x509::KeyType::kEcP256);
-    grpc::SslServerCredentialsOptions options;
+    grpc::SslServerCredentialsOptions options(GRPC_SSL_REQUEST_CLIENT_CERTIFICATE_AND_VERIFY);
+    options.pem_root_certs = authority.root.pem();
     options.pem_key_cert_pairs.push_back(
         {std::string(key.ToPem()->ExposeSecret()),
          authority.Issue(key.public_key(), "127.0.0.1", absl::Now() - absl::Hours(1), absl::Now() + absl::Hours(1))});
@@ -46,6 +49,23 @@ class Listener final : public v1::NodeEnrollment::Service, public v1::CertAuthor
                               v1::GetTrustBundleResponse*) override {
     return Remember(*context);
   }
+  grpc::Status ReportHost(grpc::ServerContext* context, const v1::ReportHostRequest* request,
+                          v1::ReportHostResponse*) override {
+    std::string caller;
+    for (const grpc::string_ref& name : context->auth_context()->FindPropertyValues("x509_common_name")) {
+      caller.append(name.data(), name.size());
+    }
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      report_ = {caller, request->report()};
+    }
+    return Remember(*context);
+  }
+  // Who sent the last report, by the certificate, and what it was.
+  std::pair<std::string, v1::HostReport> report() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return report_;
+  }
 
  private:
   // One entry for each call: "" for none.
@@ -60,6 +80,7 @@ class Listener final : public v1::NodeEnrollment::Service, public v1::CertAuthor
 
   std::mutex mutex_;
   std::vector<std::string> authorizations_;
+  std::pair<std::string, v1::HostReport> report_;
   int port_ = 0;
   std::unique_ptr<grpc::Server> server_;
 };
@@ -71,7 +92,13 @@ class ServersTest : public testing::Test {
     WriteFile(config_.kubernetes_token_file, "a.b.c\n", 0400);
     config_.servers = {"unix:" + (scratch_ / "nobody.sock"), listener_.address()};
   }
-  absl::Status Validate() { return Servers(config_, deadline_).ValidateNode("n1", "token"); }
+  void PlaceControlCertificate(const std::string& name) const {
+    const keys::PrivateKey key = *keys::PrivateKey::Generate(x509::KeyType::kEcP256);
+    WriteFile(config_.tls.cert,
+              authority_.Issue(key.public_key(), name, absl::Now() - absl::Hours(1), absl::Now() + absl::Hours(1)));
+    WriteFile(config_.tls.key, std::string(key.ToPem()->ExposeSecret()), 0600);
+  }
+  absl::Status Validate() { return Servers(config_, deadline_).ValidateNode("n1", "token", std::nullopt); }
 
   const Scratch scratch_;
   const TestAuthority authority_;
@@ -97,18 +124,26 @@ TEST_F(ServersTest, NoTokenTravelsOverAUnixSocket) {
 }
 
 TEST_F(ServersTest, NoTokenTravelsBesideAControlCertificate) {
-  const keys::PrivateKey key = *keys::PrivateKey::Generate(x509::KeyType::kEcP256);
-  WriteFile(config_.tls.cert,
-            authority_.Issue(key.public_key(), "head1", absl::Now() - absl::Hours(1), absl::Now() + absl::Hours(1)));
-  WriteFile(config_.tls.key, std::string(key.ToPem()->ExposeSecret()), 0600);
+  PlaceControlCertificate("head1");
   ASSERT_EQ(Validate(), absl::OkStatus());
   EXPECT_EQ(listener_.authorizations(), Authorizations{""});
+}
+
+TEST_F(ServersTest, AReportIsSentUnderTheControlCertificate) {
+  PlaceControlCertificate("login1");
+  v1::HostReport report;
+  report.set_host("login1");
+  report.set_program("host");
+  report.mutable_bundle_on_disk()->set_generation(7);
+  ASSERT_EQ(Servers(config_, deadline_).ReportHost(report), absl::OkStatus());
+  EXPECT_EQ(listener_.report().first, "login1");
+  EXPECT_EQ(listener_.report().second.SerializeAsString(), report.SerializeAsString());
 }
 
 TEST_F(ServersTest, NoTokenTravelsToAServerOfAnotherAuthority) {
   WriteFile(config_.tls.ca, TestAuthority().root.pem());
   const Deadline short_deadline(absl::Milliseconds(500));
-  EXPECT_TRUE(absl::IsUnavailable(Servers(config_, short_deadline).ValidateNode("n1", "token")));
+  EXPECT_TRUE(absl::IsUnavailable(Servers(config_, short_deadline).ValidateNode("n1", "token", std::nullopt)));
   EXPECT_EQ(listener_.authorizations(), Authorizations{});
 }
 

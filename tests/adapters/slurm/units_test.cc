@@ -22,6 +22,8 @@ class UnitsTest : public testing::Test {
     }
     Place("signet-slurm-refresh.service");
     Place("signet-slurm-refresh.timer");
+    Place("signet-slurm-report.service");
+    Place("signet-slurm-report.timer");
   }
   static std::string Shipped(const std::string& name) {
     return ReadFile(std::string(SIGNET_SOURCE_DIR) + "/packaging/" + name);
@@ -41,14 +43,20 @@ class UnitsTest : public testing::Test {
 
 TEST_F(UnitsTest, SystemdFindsNoFaultInThem) {
   if (!std::filesystem::exists(kVerifier)) GTEST_SKIP() << "needs systemd-analyze";
-  for (const char* unit :
-       {"slurmd.service", "sackd.service", "signet-slurm-refresh.service", "signet-slurm-refresh.timer"}) {
+  for (const char* unit : {"slurmd.service", "sackd.service", "signet-slurm-refresh.service",
+                           "signet-slurm-refresh.timer", "signet-slurm-report.service", "signet-slurm-report.timer"}) {
     const Outcome outcome = Verify(unit);
     EXPECT_EQ(outcome.exit_code, 0) << unit;
     EXPECT_EQ(outcome.out, "") << unit;
   }
   WriteFile(scratch_ / "slurmd.service.d/signet.conf", "[Service]\nRestrt=always\n");
   EXPECT_NE(Verify("slurmd.service").out, "") << "the verifier reads the drop-in";
+}
+
+TEST_F(UnitsTest, NoTimerAsksFromEveryHostAtOnce) {
+  for (const char* timer : {"signet-slurm-refresh.timer", "signet-slurm-report.timer"}) {
+    EXPECT_NE(Shipped(timer).find("\nRandomizedDelaySec="), std::string::npos) << timer;
+  }
 }
 
 TEST_F(UnitsTest, NothingBeforeSlurmdCanKeepItFromStarting) {

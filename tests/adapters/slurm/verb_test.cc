@@ -35,6 +35,7 @@ TEST(Verb, ScriptsNeverTakeTheirNodeForAVerb) {
 TEST(Verb, UnknownOrMissingIsRefused) {
   EXPECT_FALSE(Parse({"signet-slurm"}).ok());
   EXPECT_FALSE(Parse({"signet-slurm", "sign"}).ok());
+  EXPECT_FALSE(Parse({"report"}).ok());
   EXPECT_FALSE(Parse({"refresh"}).ok()) << "a command for people has no program name of its own";
   EXPECT_FALSE(Parse({}).ok());
 }
@@ -52,6 +53,8 @@ TEST(Verb, TakesExactlySlurmsArguments) {
   EXPECT_FALSE(CheckArguments(*Parse({"sign-csr", "csr", "more"})).ok());
   EXPECT_FALSE(CheckArguments(*Parse({"keygen", "n1"})).ok());
   EXPECT_TRUE(CheckArguments(*Parse({"generate-csr"})).ok());
+  EXPECT_TRUE(CheckArguments(*Parse({"signet-slurm", "report", "--program", "slurmdbd"})).ok());
+  EXPECT_FALSE(CheckArguments(*Parse({"signet-slurm", "report", "--program", "slurmdbd", "more"})).ok());
 }
 
 }  // namespace

@@ -34,6 +34,9 @@ TEST(Golden, StatementIsMadeWithTheSameBytes) {
   v1::SignedStatement made;
   ASSERT_TRUE(made.ParseFromString(*Sign(StatementOf(golden), golden.Key("identity_scalar"), &token)));
   EXPECT_EQ(made.statement(), golden.Bytes("statement"));
+  v1::Statement message;
+  ASSERT_TRUE(message.ParseFromString(made.statement()));
+  EXPECT_EQ(static_cast<int>(message.loaded_evidence()), 1) << "the number is part of the format";
 }
 
 TEST(Golden, StatementIsRead) {

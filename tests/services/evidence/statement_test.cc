@@ -153,7 +153,7 @@ TEST(Statement, RefusesEveryFieldOutOfItsBounds) {
       {"disk hash short", [](auto& m) { m.mutable_bundle_on_disk()->set_sha256("short"); }},
       {"loaded hash long", [](auto& m) { m.mutable_bundle_loaded()->set_sha256(std::string(33, 'h')); }},
       {"generation huge", [](auto& m) { m.mutable_bundle_on_disk()->set_generation(~0ull); }},
-      {"loaded_evidence unknown", [](auto& m) { m.set_loaded_evidence(static_cast<v1::LoadedEvidence>(2)); }},
+      {"loaded_evidence unknown", [](auto& m) { m.set_loaded_evidence(static_cast<v1::LoadedEvidence>(4)); }},
       {"version long", [](auto& m) { m.set_adapter_version(std::string(65, '1')); }},
       {"version with escape", [](auto& m) { m.set_adapter_version("\x1b[2J"); }},
       {"machine hash short", [](auto& m) { m.set_machine_id_sha256("short"); }},
@@ -165,6 +165,23 @@ TEST(Statement, RefusesEveryFieldOutOfItsBounds) {
     Forge forge;
     change(forge.message);
     ExpectRefused(forge.Signed(), what);
+  }
+}
+
+TEST(Statement, RefusesTheEvidenceOfAHostsReport) {
+  for (const v1::LoadedEvidence evidence :
+       {v1::LOADED_EVIDENCE_STARTED_AFTER_FILE, v1::LOADED_EVIDENCE_READ_EACH_TIME}) {
+    Forge forge;
+    forge.message.set_loaded_evidence(evidence);
+    const auto refused = SignedStatement::Parse(forge.Signed());
+    EXPECT_EQ(base::ReasonOf(refused.status()), base::kMalformed) << refused.status();
+    EXPECT_THAT(std::string(refused.status().message()), HasSubstr("loaded_evidence"));
+  }
+  for (const v1::LoadedEvidence evidence :
+       {v1::LOADED_EVIDENCE_UNSPECIFIED, v1::LOADED_EVIDENCE_SAME_PROCESS_RENEWAL}) {
+    Forge forge;
+    forge.message.set_loaded_evidence(evidence);
+    EXPECT_TRUE(SignedStatement::Parse(forge.Signed()).ok()) << evidence;
   }
 }
 

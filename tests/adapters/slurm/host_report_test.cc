@@ -1,0 +1,99 @@
+#include "adapters/slurm/host_report.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "absl/time/clock.h"
+#include "services/bundle/ca_file.h"
+#include "services/bundle/signed_bundle.h"
+#include "tests/adapters/slurm/scratch.h"
+
+namespace signet::slurm {
+namespace {
+
+class HostReportTest : public testing::Test {
+ protected:
+  HostReportTest() {
+    bundle::Bundle fields;
+    fields.cluster = "alpha";
+    fields.generation = 7;
+    fields.previous_sha256 = std::string(32, 'p');
+    fields.ca_cert_pem = *bundle::RenderCaFile({TestAuthority().root});
+    fields.created_at = absl::FromUnixMillis(absl::ToUnixMillis(now_));
+    WriteFile(scratch_ / "signet-bundle", *bundle::Sign(fields, bundle_key_));
+    WriteFile(config_.ca_cert_file, fields.ca_cert_pem);
+  }
+  v1::HostReport Slurmdbd(const std::vector<absl::Time>& starts) const {
+    std::vector<RunningProgram> processes;
+    for (const absl::Time start : starts) processes.push_back({"slurmdbd", start});
+    return ReportOfDaemon(config_, "head1", "slurmdbd", processes);
+  }
+  static void ExpectUnknown(const v1::HostReport& report) {
+    EXPECT_FALSE(report.has_bundle_loaded());
+    EXPECT_EQ(report.loaded_evidence(), v1::LOADED_EVIDENCE_UNSPECIFIED);
+  }
+
+  const Scratch scratch_;
+  const Config config_ = ConfigIn(scratch_);
+  const keys::PrivateKey bundle_key_ = *keys::PrivateKey::Generate(x509::KeyType::kEcP256);
+  // Files were written before, and settle two seconds later.
+  const absl::Time now_ = absl::Now();
+  const absl::Time later_ = now_ + absl::Minutes(1);
+};
+
+TEST_F(HostReportTest, ADaemonThatStartedLaterHasLoadedWhatIsOnDisk) {
+  const v1::HostReport report = Slurmdbd({later_, later_ + absl::Hours(1)});
+  EXPECT_EQ(report.host(), "head1");
+  EXPECT_EQ(report.program(), "slurmdbd");
+  EXPECT_NE(report.adapter_version(), "");
+  EXPECT_EQ(report.bundle_on_disk().generation(), 7u);
+  EXPECT_EQ(report.bundle_on_disk().sha256(), x509::Sha256(ReadFile(config_.ca_cert_file)));
+  EXPECT_EQ(report.loaded_evidence(), v1::LOADED_EVIDENCE_STARTED_AFTER_FILE);
+  EXPECT_EQ(report.bundle_loaded().generation(), 7u);
+  EXPECT_EQ(report.bundle_loaded().sha256(), report.bundle_on_disk().sha256());
+}
+
+TEST_F(HostReportTest, ADaemonThatStartedBeforeOrHardlyAfterIsInDoubt) {
+  for (const absl::Time start : {now_ - absl::Hours(1), now_, now_ + absl::Seconds(1), absl::InfinitePast()}) {
+    const v1::HostReport report = Slurmdbd({start});
+    ExpectUnknown(report);
+    EXPECT_EQ(report.bundle_on_disk().generation(), 7u);
+  }
+}
+
+TEST_F(HostReportTest, OneProcessThatStartedBeforeOrNoneIsADoubt) {
+  ExpectUnknown(Slurmdbd({later_, now_ - absl::Hours(1)}));
+  ExpectUnknown(Slurmdbd({}));
+}
+
+TEST_F(HostReportTest, NoFileIsNotLoaded) {
+  ASSERT_EQ(unlink(config_.ca_cert_file.c_str()), 0);
+  ExpectUnknown(Slurmdbd({later_}));
+  ExpectUnknown(ReportOfCommands(config_, "login1"));
+  EXPECT_EQ(ReportOfCommands(config_, "login1").bundle_on_disk().sha256(), "");
+}
+
+TEST_F(HostReportTest, CommandsReadTheFileEachTime) {
+  const v1::HostReport report = ReportOfCommands(config_, "login1");
+  EXPECT_EQ(report.program(), "host");
+  EXPECT_EQ(report.loaded_evidence(), v1::LOADED_EVIDENCE_READ_EACH_TIME);
+  EXPECT_EQ(report.bundle_loaded().generation(), 7u);
+}
+
+TEST_F(HostReportTest, AFileThatSignetDidNotWriteHasNoGeneration) {
+  WriteFile(config_.ca_cert_file, TestAuthority().root.pem());
+  const v1::HostReport report = Slurmdbd({later_});
+  EXPECT_EQ(report.bundle_loaded().generation(), 0u);
+  EXPECT_EQ(report.bundle_loaded().sha256(), x509::Sha256(ReadFile(config_.ca_cert_file)));
+}
+
+TEST_F(HostReportTest, AnotherParentThanSlurmctldProvesNothing) {
+  const auto report = ReportOfSlurmctld(config_);
+  ASSERT_TRUE(report.has_value());
+  EXPECT_EQ(report->program(), "slurmctld");
+  EXPECT_EQ(report->bundle_on_disk().generation(), 7u);
+  ExpectUnknown(*report);
+}
+
+}  // namespace
+}  // namespace signet::slurm
