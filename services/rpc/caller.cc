@@ -10,6 +10,7 @@
 #include "absl/strings/strip.h"
 #include "grpc/grpc_security_constants.h"
 #include "services/base/reason.h"
+#include "services/base/status_macros.h"
 
 namespace signet::rpc {
 namespace {
@@ -64,7 +65,9 @@ Caller CallerOfCertificate(absl::string_view certificate_pem, absl::string_view 
   if (parts[0] != cluster) return Public("its client certificate is for another cluster");
   const v1::Role role = RoleFromName(parts[1]);
   if (role == v1::ROLE_UNSPECIFIED) return Public("its client certificate names a role without rights here");
-  return {role, absl::StrCat("tls:", uris[0]), std::string(parts[2]), ""};
+  Caller caller{role, absl::StrCat("tls:", uris[0]), std::string(parts[2]), ""};
+  caller.serial = certificate->serial();
+  return caller;
 }
 
 Caller Callers::Identify(Listener listener, const grpc::AuthContext* auth,
@@ -86,8 +89,30 @@ Caller Callers::OfCertificates(const grpc::AuthContext& auth) const {
   const std::vector<grpc::string_ref> shown = auth.FindPropertyValues(GRPC_X509_PEM_CERT_PROPERTY_NAME);
   if (shown.empty()) return Public("");
   if (shown.size() != 1) return Public("it shows more than one client certificate");
-  return CallerOfCertificate(absl::string_view(shown[0].data(), shown[0].size()), cluster_,
-                             authorities_.Anchors(store::Purpose::kControl), clock_.Now());
+  Caller caller = CallerOfCertificate(absl::string_view(shown[0].data(), shown[0].size()), cluster_,
+                                      authorities_.Anchors(store::Purpose::kControl), clock_.Now());
+  if (caller.role == v1::ROLE_PUBLIC) return caller;
+  const auto revoked = IsRevoked(caller.serial);
+  if (revoked.ok() && !*revoked) return caller;
+  if (revoked.ok()) return Public("its client certificate is revoked");
+  Caller unknown = Public("");
+  unknown.undecided = base::Refusal(absl::StatusCode::kUnavailable, base::kStoreUnavailable,
+                                    "the client certificate could not be judged now", "try again in a second");
+  unknown.detail = std::string(revoked.status().message());
+  return unknown;
+}
+
+absl::StatusOr<bool> Callers::IsRevoked(absl::string_view serial) const {
+  bool revoked = false;
+  const absl::Status read = store_.Read([&](const store::Tables& tables) -> absl::Status {
+    const auto row = tables.certificates().Find(serial);
+    if (absl::IsNotFound(row.status())) return absl::OkStatus();
+    SIGNET_RETURN_IF_ERROR(row.status());
+    revoked = row->state == store::CertificateState::kRevoked;
+    return absl::OkStatus();
+  });
+  SIGNET_RETURN_IF_ERROR(read);
+  return revoked;
 }
 
 Caller Callers::OfToken(const std::vector<std::string>& authorization, absl::string_view peer) const {

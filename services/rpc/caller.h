@@ -6,12 +6,14 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "grpcpp/security/auth_context.h"
 #include "services/authority/authorities.h"
 #include "services/base/clock.h"
 #include "services/rpc/pod_callers.h"
+#include "services/store/store.h"
 #include "services/x509/certificate.h"
 #include "signet/v1/access.pb.h"
 
@@ -36,6 +38,8 @@ struct Caller {
   absl::Status undecided = absl::OkStatus();
   // What stands behind `fault` or `undecided` and is for signetd's log alone, such as what the allow-list says.
   std::string detail = {};
+  // Of the control certificate that counts; empty without one.
+  std::string serial = {};
 };
 
 // The role of a URI SAN's second part; ROLE_UNSPECIFIED for any other word. "public" is no role that a certificate can
@@ -53,12 +57,14 @@ Caller CallerOfCertificate(absl::string_view certificate_pem, absl::string_view 
 class Callers {
  public:
   // `pods` is null where Kubernetes is not configured.
-  Callers(std::string cluster, const authority::Authorities& authorities, const base::Clock& clock,
-          PodCallers* pods = nullptr)
-      : cluster_(std::move(cluster)), authorities_(authorities), clock_(clock), pods_(pods) {}
+  Callers(std::string cluster, const authority::Authorities& authorities, const store::Store& store,
+          const base::Clock& clock, PodCallers* pods = nullptr)
+      : cluster_(std::move(cluster)), authorities_(authorities), store_(store), clock_(clock), pods_(pods) {}
 
   // `auth` may be null on a socket. The TLS handshake checked a certificate once; connections and resumed sessions
-  // outlive certificates and authorities, so it is judged again at every call. `authorization`: the values of that
+  // outlive certificates, authorities and revocations, so it is judged again at every call: one that is revoked is
+  // ROLE_PUBLIC, one of which the store cannot tell is undecided, and one that the store does not know (it was restored
+  // from before) holds by its signature. `authorization`: the values of that
   // metadata key. A certificate that counts wins; a bearer token is looked at only on the network listener. `peer`: the
   // address of who sends it, as PodCallers takes it.
   Caller Identify(Listener listener, const grpc::AuthContext* auth, const std::vector<std::string>& authorization = {},
@@ -66,10 +72,12 @@ class Callers {
 
  private:
   Caller OfCertificates(const grpc::AuthContext& auth) const;
+  absl::StatusOr<bool> IsRevoked(absl::string_view serial) const;
   Caller OfToken(const std::vector<std::string>& authorization, absl::string_view peer) const;
 
   std::string cluster_;
   const authority::Authorities& authorities_;
+  const store::Store& store_;
   const base::Clock& clock_;
   PodCallers* const pods_;
 };

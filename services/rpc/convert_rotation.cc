@@ -103,19 +103,18 @@ absl::StatusOr<std::string> ServedSerial(absl::string_view text) {
   return SerialFromText(text);
 }
 
-// Shortens every list of names, all alike, until the plan is a detail that travels. True when it shortened one.
+// Shortens whatever names hosts, all alike, until the plan is a detail that travels. True when it shortened something.
 bool FitNames(v1::RotationPlan* plan) {
+  const std::size_t whole = plan->ByteSizeLong();
   std::size_t limit = kMaxDetailBytes;
-  bool cut = false;
   while (plan->ByteSizeLong() > kMaxDetailBytes && limit > 0) {
     limit /= 2;
     for (v1::RotationBlocker& blocker : *plan->mutable_blockers()) {
-      if (blocker.names().size() <= limit) continue;
       blocker.set_names(CutHostlist(blocker.names(), limit));
-      cut = true;
+      blocker.set_cause(audit::FitText(blocker.cause(), limit));
     }
   }
-  return cut;
+  return plan->ByteSizeLong() < whole;
 }
 
 }  // namespace

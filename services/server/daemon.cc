@@ -26,7 +26,7 @@ Daemon::Daemon(const Config& config, const Surroundings& around, std::unique_ptr
       around_(around),
       core_(std::move(core)),
       pod_callers_(core_->pods == nullptr ? nullptr : std::make_unique<rpc::PodCallers>(*core_->pods, around.clock)),
-      callers_(config.cluster, *core_->authorities, around.clock, pod_callers_.get()),
+      callers_(config.cluster, *core_->authorities, *core_->store, around.clock, pod_callers_.get()),
       calls_({callers_, access_, *core_->audit, *core_->store, around.clock, around.random, around.logger, metrics_},
              config.limits),
       engines_{config.cluster,      Version(),         *core_->node_certificates,

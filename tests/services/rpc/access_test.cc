@@ -20,6 +20,18 @@ const Methods& Everything() {
                                "CertAuthority.IssueClientCertificate",
                                "CertAuthority.ListProvisioners",
                                "CertAuthority.ImportAuthority",
+                               "CertAuthority.RenewClientCertificate",
+                               "CertAuthority.PrepareAuthority",
+                               "CertAuthority.ChangeAuthority",
+                               "CertAuthority.ReplaceStolenAuthority",
+                               "CertAuthority.GetRotationStatus",
+                               "CertAuthority.AcknowledgeHosts",
+                               "CertAuthority.ReportHost",
+                               "CertAuthority.IssueProbeCertificate",
+                               "CertAuthority.RecordProbes",
+                               "CertAuthority.RecoverBundle",
+                               "CertAuthority.RevokeCertificates",
+                               "CertAuthority.GetRevocationList",
                                "CertAuthority.ListCertificates",
                                "CertAuthority.GetCertificate",
                                "CertAuthority.ListAuthorities",
@@ -56,19 +68,25 @@ TEST(AccessTable, KnowsEveryMethodOfBothServices) {
 }
 
 TEST(AccessTable, GivesEachRoleExactlyItsMethods) {
-  const Methods anyone = {"CertAuthority.GetTrustBundle"};
+  const Methods anyone = {"CertAuthority.GetTrustBundle", "CertAuthority.GetRevocationList"};
+  const auto and_anyone = [&anyone](Methods methods) {
+    methods.insert(anyone.begin(), anyone.end());
+    return methods;
+  };
   const std::vector<std::pair<v1::Role, Methods>> rows = {
       {v1::ROLE_PUBLIC, anyone},
-      {v1::ROLE_OBSERVER, anyone},
-      {v1::ROLE_SERVICE, anyone},
-      {v1::ROLE_PROVISIONER, {"CertAuthority.GetTrustBundle", "NodeEnrollment.CreateTokens"}},
-      {v1::ROLE_CONTROLLER,
-       {"CertAuthority.GetTrustBundle", "CertAuthority.SignCertificate", "NodeEnrollment.ValidateNode"}},
+      {v1::ROLE_OBSERVER, and_anyone({"CertAuthority.ReportHost", "CertAuthority.RenewClientCertificate"})},
+      {v1::ROLE_SERVICE, and_anyone({"CertAuthority.ReportHost", "CertAuthority.RenewClientCertificate",
+                                     "CertAuthority.IssueServiceCertificate"})},
+      {v1::ROLE_PROVISIONER, and_anyone({"CertAuthority.RenewClientCertificate", "NodeEnrollment.CreateTokens"})},
+      {v1::ROLE_CONTROLLER, and_anyone({"CertAuthority.ReportHost", "CertAuthority.RenewClientCertificate",
+                                        "CertAuthority.SignCertificate", "NodeEnrollment.ValidateNode"})},
       {v1::ROLE_AUDITOR,
-       {"CertAuthority.GetTrustBundle", "CertAuthority.ListCertificates", "CertAuthority.GetCertificate",
-        "CertAuthority.ListAuthorities", "CertAuthority.GetStatus", "CertAuthority.ListAuditRecords",
-        "CertAuthority.VerifyAudit", "CertAuthority.ListProvisioners", "NodeEnrollment.ListTokens",
-        "NodeEnrollment.GetToken", "NodeEnrollment.ListNodes", "NodeEnrollment.GetNode", "NodeEnrollment.ExplainNode"}},
+       and_anyone({"CertAuthority.RenewClientCertificate", "CertAuthority.GetRotationStatus",
+                   "CertAuthority.ListCertificates", "CertAuthority.GetCertificate", "CertAuthority.ListAuthorities",
+                   "CertAuthority.GetStatus", "CertAuthority.ListAuditRecords", "CertAuthority.VerifyAudit",
+                   "CertAuthority.ListProvisioners", "NodeEnrollment.ListTokens", "NodeEnrollment.GetToken",
+                   "NodeEnrollment.ListNodes", "NodeEnrollment.GetNode", "NodeEnrollment.ExplainNode"})},
   };
   for (const auto& [role, methods] : rows) EXPECT_EQ(AllowedTo(role), methods) << v1::Role_Name(role);
 }

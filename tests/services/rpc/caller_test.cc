@@ -57,6 +57,7 @@ TEST(CallerOfCertificate, TakesTheRoleFromTheOneUri) {
     EXPECT_EQ(caller.role, role);
     EXPECT_EQ(caller.actor, "tls:signet://alpha/" + name + "/jane");
     EXPECT_EQ(caller.fault, "");
+    EXPECT_EQ(caller.serial, std::string(40, '1'));
     EXPECT_EQ(RoleName(role), name);
   }
 }

@@ -66,7 +66,7 @@ class CallsTest : public ::testing::Test {
     authorities_ = *authority::Authorities::Open(*store_, *custody_, clock_);
     audit_ =
         std::make_unique<audit::AuditLog>("alpha", *authority::OpenKey(*store_, *custody_, "audit"), clock_, *logger_);
-    callers_ = std::make_unique<Callers>("alpha", *authorities_, clock_);
+    callers_ = std::make_unique<Callers>("alpha", *authorities_, *store_, clock_);
     calls_ = std::make_unique<Calls>(
         Calls::Parts{*callers_, access_, *audit_, *store_, clock_, random_, *logger_, metrics_}, Limits{});
   }
@@ -214,7 +214,7 @@ TEST_F(CallsTest, ShedsWhatIsBeyondTheLimitAndTakesCallsAgainAfterwards) {
 TEST_F(CallsTest, KubernetesIsNotAskedAboutATokenThatChangesNothing) {
   SaysNo kubernetes;
   PodCallers pods(kubernetes, clock_);
-  const Callers callers("alpha", *authorities_, clock_, &pods);
+  const Callers callers("alpha", *authorities_, *store_, clock_, &pods);
   Calls calls({callers, access_, *audit_, *store_, clock_, random_, *logger_, metrics_}, Limits{});
   const Arrival arrival{Listener::kNetwork, nullptr, absl::InfiniteFuture(), {"Bearer t"}, "ipv4:192.0.2.1"};
   EXPECT_TRUE(calls.Run(arrival, kBundle, NoSubject, Fine).ok());

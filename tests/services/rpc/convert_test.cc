@@ -18,6 +18,7 @@ TEST(CertificateToProto, GivesEachProfileAndStateItsNumberAndNoOther) {
            {store::Profile::kNode, v1::PROFILE_NODE},
            {store::Profile::kService, v1::PROFILE_SERVICE},
            {store::Profile::kControl, v1::PROFILE_CONTROL},
+           {store::Profile::kProbe, v1::PROFILE_PROBE},
            {static_cast<store::Profile>(99), v1::PROFILE_UNSPECIFIED}}) {
     row.profile = profile;
     EXPECT_EQ(ToProto(row, false).profile(), number);
@@ -51,6 +52,30 @@ TEST(AuthorityToProto, GivesEachPurposeAndStateItsNumberAndNoOther) {
   EXPECT_EQ(ToProto(authority, true).purpose(), v1::AUTHORITY_PURPOSE_CONTROL);
   authority.purpose = static_cast<store::Purpose>(99);
   EXPECT_EQ(ToProto(authority, true).purpose(), v1::AUTHORITY_PURPOSE_UNSPECIFIED);
+}
+
+TEST(AuthorityToProto, TellsEachStepOfItsLifeThatItTook) {
+  testing::World world;
+  authority::Authority authority = *testing::Must(world.authorities->Active(store::Purpose::kSlurm));
+  authority.prepared_at = absl::FromUnixSeconds(1);
+  authority.activated_at = absl::FromUnixSeconds(2);
+  authority.retired_at = authority.revoked_at = absl::InfinitePast();
+  v1::Authority message = ToProto(authority, false);
+  EXPECT_TRUE(message.has_key());
+  EXPECT_EQ(message.prepared_at().seconds(), 1);
+  EXPECT_EQ(message.activated_at().seconds(), 2);
+  EXPECT_FALSE(message.has_retired_at());
+  EXPECT_FALSE(message.has_revoked_at());
+  authority.signer = nullptr;
+  authority.prepared_at = authority.activated_at = absl::InfinitePast();
+  authority.retired_at = absl::FromUnixSeconds(3);
+  authority.revoked_at = absl::FromUnixSeconds(4);
+  message = ToProto(authority, false);
+  EXPECT_FALSE(message.has_key());
+  EXPECT_FALSE(message.has_prepared_at());
+  EXPECT_FALSE(message.has_activated_at());
+  EXPECT_EQ(message.retired_at().seconds(), 3);
+  EXPECT_EQ(message.revoked_at().seconds(), 4);
 }
 
 TEST(NodeToProto, LeavesUnsetWhatNeverWas) {

@@ -33,13 +33,14 @@ class EdgeTest : public ::testing::Test {
   explicit EdgeTest(const enrollment::RequestRates& rates = {1'000'000, 1'000'000}) {
     world_.request_rates = rates;
     world_.Restart();
-    callers_ = std::make_unique<Callers>("alpha", *world_.authorities, world_.clock);
+    callers_ = std::make_unique<Callers>("alpha", *world_.authorities, *world_.store, world_.clock);
     calls_ = std::make_unique<Calls>(Calls::Parts{*callers_, access_, *world_.audit, *world_.store, world_.clock,
                                                   world_.random, *world_.logger, metrics_},
                                      Limits{});
-    engines_ = std::make_unique<Engines>(Engines{"alpha", "0.0.0", *world_.node_certificates, *world_.tokens,
-                                                 *world_.node_life, *world_.named, *world_.authorities, *world_.custody,
-                                                 *world_.audit, *world_.store, world_.clock, metrics_});
+    engines_ = std::make_unique<Engines>(
+        Engines{"alpha", "0.0.0", *world_.node_certificates, *world_.tokens, *world_.node_life, *world_.named,
+                *world_.authorities, *world_.rotation, *world_.sightings, *world_.revocation, *world_.custody,
+                *world_.audit, *world_.store, world_.clock, metrics_});
     admin_ = Listen(Listener::kAdminSocket, AdminPath(), grpc::InsecureServerCredentials());
     controller_ = Listen(Listener::kControllerSocket, ControllerPath(), grpc::InsecureServerCredentials());
     credentials_ = ServerCredentials();
@@ -83,6 +84,17 @@ class EdgeTest : public ::testing::Test {
     return info;
   }
   static std::string ReasonOf(const grpc::Status& status) { return InfoOf(status).reason(); }
+  // The plan among the details of a closed gate.
+  static v1::RotationPlan PlanOf(const grpc::Status& status) {
+    google::rpc::Status details;
+    v1::RotationPlan plan;
+    EXPECT_TRUE(details.ParseFromString(status.error_details()));
+    for (const google::protobuf::Any& detail : details.details()) detail.UnpackTo(&plan);
+    return plan;
+  }
+  static std::string Csr(const std::string& name) {
+    return testing::Must(keys::SignRequestPem(testing::SimulatedNode::NewKey(), name, ""));
+  }
   // Calls "/package.Service/Method" with an empty request.
   static grpc::Status CallRaw(const Channel& channel, const std::string& path, std::string* answer) {
     grpc::GenericStub stub(channel);

@@ -25,9 +25,6 @@ class EdgeReadsTest : public EdgeTest {
     Must(world_.named->IssueService("slurmctld", Csr("slurmctld"), world_.origin));
     Must(world_.named->IssueClient("provisioner", "warewulf", "n[1-9]", Csr("warewulf"), world_.origin));
   }
-  static std::string Csr(const std::string& name) {
-    return Must(keys::SignRequestPem(SimulatedNode::NewKey(), name, ""));
-  }
   std::string Enrol(const std::string& name, const std::string& daemon) {
     const evidence::Token token = world_.MakeToken(name, evidence::TokenKind::kSingleUse, daemon);
     SimulatedNode node(name, world_.clock, daemon);

@@ -250,7 +250,7 @@ class BearerTest : public PodCallersTest {
   }
 
   testing::World world_;
-  Callers callers_{"alpha", *world_.authorities, clock_, &pods_};
+  Callers callers_{"alpha", *world_.authorities, *world_.store, clock_, &pods_};
 };
 
 TEST_F(BearerTest, AControllersTokenMakesAController) {
@@ -319,7 +319,7 @@ TEST_F(BearerTest, AnythingElseThanOneBearerTokenCountsForNothing) {
 }
 
 TEST_F(BearerTest, WithoutKubernetesATokenIsNotLookedAt) {
-  const Callers callers("alpha", *world_.authorities, clock_);
+  const Callers callers("alpha", *world_.authorities, *world_.store, clock_);
   const Caller caller = callers.Identify(Listener::kNetwork, nullptr, {"Bearer t"});
   EXPECT_EQ(caller.role, v1::ROLE_PUBLIC);
   EXPECT_THAT(caller.fault, HasSubstr("no section kubernetes"));

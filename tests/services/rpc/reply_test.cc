@@ -10,6 +10,7 @@
 #include "services/rpc/limits.h"
 #include "services/rpc/page.h"
 #include "services/rpc/reply_status.h"
+#include "signet/v1/rotation.pb.h"
 
 namespace signet::rpc {
 namespace {
@@ -99,6 +100,46 @@ TEST(ReplyStatus, SaysAlsoWhatNoUtf8CanSay) {
   EXPECT_EQ(reply.error_message(), "no \uFFFD\uFFFD");
   EXPECT_EQ(Info(reply).reason(), "NOT_FOUND");
   EXPECT_LE(Info(reply).metadata().at("next").size(), 403u);
+}
+
+TEST(ReplyStatus, CarriesADetailBehindItsOwn) {
+  v1::RotationPlan plan;
+  plan.add_steps("one");
+  const absl::Status closed = base::Refusal(absl::StatusCode::kFailedPrecondition, base::kGateClosed, "closed");
+  const google::rpc::Status details = Details(ReplyStatus(WithDetail(closed, plan), "00ff"));
+  ASSERT_EQ(details.details_size(), 2);
+  v1::RotationPlan read;
+  ASSERT_TRUE(details.details(1).UnpackTo(&read));
+  EXPECT_EQ(read.steps(0), "one");
+}
+
+TEST(ReplyStatus, StaysWithinTrailersWithTheLargestDetailAndLeavesOutALargerOne) {
+  v1::RotationPlan plan;
+  plan.add_steps(std::string(kMaxDetailBytes - 3, 'x'));
+  ASSERT_EQ(plan.ByteSizeLong(), kMaxDetailBytes);
+  const absl::Status closed = base::Refusal(absl::StatusCode::kFailedPrecondition, base::kGateClosed,
+                                            std::string(5000, '\xff'), std::string(5000, '%'));
+  const grpc::Status reply = ReplyStatus(WithDetail(closed, plan), "0011223344556677");
+  EXPECT_EQ(Details(reply).details_size(), 2);
+  EXPECT_LT(reply.error_message().size() * 3 + reply.error_details().size() * 4 / 3, 8000u);
+  plan.mutable_steps(0)->push_back('x');
+  EXPECT_EQ(Details(ReplyStatus(WithDetail(closed, plan), "00ff")).details_size(), 1);
+}
+
+TEST(ReplyStatus, TellsNoDetailOfItsOwnFaultsAndMakesNoRefusalOfSuccess) {
+  v1::RotationPlan plan;
+  EXPECT_EQ(Details(ReplyStatus(WithDetail(absl::InternalError("x"), plan), "00ff")).details_size(), 1);
+  EXPECT_TRUE(ReplyStatus(WithDetail(absl::OkStatus(), plan), "00ff").ok());
+}
+
+TEST(CheckReason, TakesWordsAndNothingElse) {
+  EXPECT_TRUE(CheckReason("reason", "node 7 is at the vendor's, é", true).ok());
+  EXPECT_TRUE(CheckReason("reason", "", false).ok());
+  EXPECT_THAT(CheckReason("reason", "", true).message(), HasSubstr("reason is empty"));
+  EXPECT_THAT(CheckReason("reason", std::string(201, 'a'), true).message(), HasSubstr("reason has 201 bytes"));
+  for (const char* text : {"  ", "a\nb", "\x7f", "a\tb"}) {
+    EXPECT_THAT(CheckReason("reason", text, false).message(), HasSubstr("reason is not printable")) << text;
+  }
 }
 
 TEST(ReplyStatus, GivesAReasonAlsoWhereItsMakerGaveNone) {

@@ -34,6 +34,7 @@ TEST(Config, NeedsOnlyTheCluster) {
   EXPECT_EQ(config->metrics_address, "127.0.0.1:6844");
   EXPECT_EQ(config->authority_subject, "CN=Slurm CA alpha");
   EXPECT_EQ(config->node_profile.lifetime, absl::Hours(7 * 24));
+  EXPECT_EQ(config->rotation_hold, absl::Hours(14 * 24));
 }
 
 TEST(Config, TheShippedExampleIsRightAndShowsTheDefaults) {
@@ -60,6 +61,7 @@ TEST(Config, TheShippedExampleIsRightAndShowsTheDefaults) {
   EXPECT_EQ(full->authority_lifetime, shipped->authority_lifetime);
   EXPECT_EQ(full->node_profile.lifetime, shipped->node_profile.lifetime);
   EXPECT_EQ(full->service_profile.lifetime, shipped->service_profile.lifetime);
+  EXPECT_EQ(full->rotation_hold, shipped->rotation_hold);
   EXPECT_EQ(full->limits.max_concurrent_calls, shipped->limits.max_concurrent_calls);
   EXPECT_EQ(full->limits.message_bytes, shipped->limits.message_bytes);
   EXPECT_EQ(full->log_level, shipped->log_level);
@@ -119,6 +121,10 @@ INSTANTIATE_TEST_SUITE_P(
         FaultCase{"cluster: a\nstore: {kind: postgres}\n", "store.kind: unknown value \"postgres\"; allowed: sqlite"},
         FaultCase{"cluster: a\nprofiles: {node: {lifetime: 30m}}\n", "profiles.node.lifetime: 30m is out of range"},
         FaultCase{"cluster: a\nprofiles: {control: {lifetime: 30d}}\n", "profiles.control: unknown key"},
+        FaultCase{"cluster: a\nrotation: {hold: 23h}\n", "rotation.hold: 23h is out of range"},
+        FaultCase{"cluster: a\nrotation: {hold: 366d}\n", "rotation.hold: 366d is out of range"},
+        FaultCase{"cluster: a\nrotation: {hold: 14}\n", "rotation.hold"},
+        FaultCase{"cluster: a\nrotation: {held: 14d}\n", "rotation.held: unknown key, did you mean hold?"},
         FaultCase{"cluster: a\nlog: {level: verbose}\n", "log.level: unknown value \"verbose\""},
         FaultCase{"cluster: a\nlimits: {max_concurrent_calls: 0}\n", "limits.max_concurrent_calls: 0 is out of range"},
         FaultCase{"cluster: a\nlimits: {message_bytes: 1}\n", "limits.message_bytes: 1 is out of range"},
@@ -180,6 +186,17 @@ TEST(KeysThatNeedARestart, NamesWhatChangedAndNothingElse) {
                                      "listen: {grpc: {address: '0.0.0.0:1', names: [h]}}\n");
   EXPECT_THAT(KeysThatNeedARestart(running, running), ElementsAre());
   EXPECT_THAT(KeysThatNeedARestart(running, wanted), ElementsAre("listen.grpc.address", "listen.grpc.names"));
+}
+
+TEST(Config, TakesTheHoldOfARotationWithinADayAndAYear) {
+  EXPECT_EQ(ParseConfig("a", "cluster: alpha\nrotation: {hold: 1d}\n")->rotation_hold, absl::Hours(24));
+  EXPECT_EQ(ParseConfig("a", "cluster: alpha\nrotation: {hold: 365d}\n")->rotation_hold, absl::Hours(24 * 365));
+}
+
+TEST(KeysThatNeedARestart, KnowsTheHoldOfARotation) {
+  const Config running = *ParseConfig("a", "cluster: alpha\n");
+  const Config wanted = *ParseConfig("a", "cluster: alpha\nrotation: {hold: 30d}\n");
+  EXPECT_THAT(KeysThatNeedARestart(running, wanted), ElementsAre("rotation.hold"));
 }
 
 TEST(KeysThatNeedARestart, KnowsEveryKeyOfKubernetesButTheAllowList) {
