@@ -23,6 +23,7 @@ class IssuerTest : public ::testing::Test {
   explicit IssuerTest(absl::Time now) : world_("alpha", absl::Hours(24 * 3650), now) {}
   Approval Node(const std::string& name) {
     return {store::Purpose::kSlurm,
+            "",
             store::Profile::kNode,
             policy::NodeProfile(),
             {name, {name}, {}},
@@ -189,6 +190,7 @@ TEST(IssuerUnderAShortAuthority, ALeafNeverOutlivesItsIssuer) {
   World world("alpha", absl::Hours(48));
   const keys::PrivateKey key = Must(keys::PrivateKey::Generate(x509::KeyType::kEcP256));
   const Prepared prepared = Must(world.issuer->Prepare({store::Purpose::kSlurm,
+                                                        "",
                                                         store::Profile::kNode,
                                                         policy::NodeProfile(),
                                                         {"n1", {"n1"}, {}},
