@@ -6,14 +6,17 @@
 #include "services/base/reason.h"
 #include "services/bundle/signed_bundle.h"
 #include "tests/golden/refused_roots.h"
+#include "tests/testing/authority_steps.h"
 #include "tests/testing/test_root.h"
 #include "tests/testing/world.h"
 
 namespace signet::authority {
 namespace {
 
+using ::signet::testing::AddSubordinate;
 using ::signet::testing::MakeTestRoot;
 using ::signet::testing::Must;
+using ::signet::testing::SetState;
 using ::signet::testing::World;
 using ::testing::HasSubstr;
 
@@ -214,6 +217,8 @@ TEST_F(ImportAnchorTest, AnImportedAnchorNeverSignsAndSurvivesARestart) {
   const auto authority = Must(world.authorities->Find(id));
   EXPECT_EQ(authority->signer, nullptr);
   EXPECT_EQ(authority->state, store::AuthorityState::kRetired);
+  EXPECT_EQ(authority->retired_at, world.clock.Now());
+  EXPECT_EQ(authority->activated_at, absl::InfinitePast());
   EXPECT_NE(Must(world.authorities->Active(store::Purpose::kSlurm))->id, id);
 }
 
@@ -282,6 +287,17 @@ TEST_F(ImportAnchorTest, TwoRootsThatVerifiersCouldNotTellApartAreRefused) {
   EXPECT_THAT(std::string(Import(kSameSubject).status().message()), HasSubstr("same subject"));
   EXPECT_THAT(std::string(Import(kSameKey).status().message()), HasSubstr("under another certificate"));
   EXPECT_EQ(NewestBundle().generation, 2U);
+}
+
+TEST_F(ImportAnchorTest, TheRootOfASubordinateIsAnAnchorAlreadyAndDoesNotComeBackAfterARevocation) {
+  const auto root = MakeTestRoot(world.clock.Now(), absl::Hours(24 * 3650), x509::KeyType::kEcP256, "CN=Offline root");
+  const std::string id = AddSubordinate(world, root, "CN=Sub");
+  EXPECT_FALSE(Must(Import(root.certificate.pem())).changed);
+  SetState(world, id, store::AuthorityState::kRevoked);
+  const auto refused = Import(root.certificate.pem());
+  EXPECT_EQ(refused.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(refused.status().message()), HasSubstr("does not come back"));
+  EXPECT_EQ(NewestBundle().generation, 1U);
 }
 
 TEST_F(ImportAnchorTest, AnAnchorThatExpiredIsLeftOutOfTheNextBundle) {
