@@ -1,0 +1,392 @@
+#include "services/authority/gates.h"
+
+#include "tests/services/authority/rotation_fixture.h"
+
+namespace signet::authority {
+namespace {
+
+using ::signet::testing::Must;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+class GatesTest : public RotationTest {
+ protected:
+  // What keeps the prepared one from being activated.
+  std::vector<Blocker> Spreading() {
+    const store::AuthorityRow row = Row(prepared);
+    return Must(world.Read(
+        [&](const store::Tables& tables) { return NotLoaded(tables, row, row.created_at, world.clock.Now()); }));
+  }
+  std::vector<Blocker> Served(const std::string& id) {
+    const store::AuthorityRow row = Row(id);
+    return Must(world.Read([&](const store::Tables& tables) { return StillServed(tables, row, world.clock.Now()); }));
+  }
+  void Start() {
+    former = ActiveId();
+    old_file = FileHash();
+    prepared = Prepare();
+    new_file = FileHash();
+    world.clock.Advance(absl::Hours(1));
+  }
+  static std::string Names(const std::vector<Blocker>& blockers) {
+    std::string text;
+    for (const Blocker& blocker : blockers)
+      absl::StrAppend(&text, static_cast<int>(blocker.kind), ":", blocker.names, " ");
+    return text;
+  }
+
+  std::string former;
+  std::string prepared;
+  std::string old_file;
+  std::string new_file;
+};
+
+TEST_F(GatesTest, NobodyToBeLostKeepsNoGateClosed) {
+  Start();
+  EXPECT_THAT(Spreading(), IsEmpty());
+}
+
+TEST_F(GatesTest, AFileOnTheDiskOpensNoGateAndLoadedDoes) {
+  Ask("n1");
+  Start();
+  ASSERT_EQ(Names(Spreading()), "1:n1 ");
+  const Blocker blocker = Spreading()[0];
+  EXPECT_EQ(blocker.count, 1);
+  EXPECT_EQ(blocker.since, Row(prepared).created_at);
+  EXPECT_EQ(blocker.until, absl::InfiniteFuture());
+  EXPECT_THAT(blocker.cause, HasSubstr("Slurm CA 2"));
+  EXPECT_THAT(blocker.next, HasSubstr("signetctl rotation probe --authority "));
+  Ask("n1", new_file);
+  EXPECT_EQ(Names(Spreading()), "1:n1 ");
+  Ask("n1", new_file, old_file);
+  EXPECT_EQ(Names(Spreading()), "1:n1 ");
+  Ask("n1", new_file, new_file);
+  EXPECT_THAT(Spreading(), IsEmpty());
+}
+
+TEST_F(GatesTest, ALaterBundleThatHoldsTheRootCountsToo) {
+  Ask("n1");
+  Start();
+  Prepare();
+  Ask("n1", FileHash(), FileHash());
+  EXPECT_NE(FileHash(), new_file);
+  EXPECT_THAT(Spreading(), IsEmpty());
+}
+
+TEST_F(GatesTest, AHashThatThisServerNeverMadeOpensNothing) {
+  Ask("n1");
+  Start();
+  const std::string foreign(32, 'f');
+  Ask("n1", foreign, foreign);
+  EXPECT_EQ(Names(Spreading()), "1:n1 ");
+  Report("login1", "host", foreign);
+  EXPECT_EQ(Names(Spreading()), "1:n1 3:login1 ");
+}
+
+TEST_F(GatesTest, AFileThatWasSetBackClosesTheGateAgain) {
+  Ask("n1");
+  Start();
+  Ask("n1", new_file, new_file);
+  ASSERT_THAT(Spreading(), IsEmpty());
+  Ask("n1", old_file);
+  EXPECT_EQ(Names(Spreading()), "1:n1 ");
+  Ask("n1", std::string(32, 'f'));
+  EXPECT_EQ(Names(Spreading()), "1:n1 ");
+}
+
+TEST_F(GatesTest, ANewIdentityKeyHasLoadedNothing) {
+  Ask("n1");
+  Start();
+  Ask("n1", new_file, new_file);
+  ASSERT_THAT(Spreading(), IsEmpty());
+  nodes.clear();
+  world.clock.Advance(absl::Seconds(1));
+  Ask("n1", new_file);
+  EXPECT_EQ(Names(Spreading()), "1:n1 ");
+}
+
+TEST_F(GatesTest, AProbeOpensTheGateAndALaterOneClosesIt) {
+  Ask("n1");
+  Start();
+  Probe(prepared, "n1", "slurmd", false);
+  EXPECT_EQ(Names(Spreading()), "1:n1 ");
+  Probe(prepared, "n1", "slurmd", true);
+  EXPECT_THAT(Spreading(), IsEmpty());
+  world.clock.Advance(absl::Seconds(1));
+  Ask("n1", new_file, new_file);
+  EXPECT_THAT(Spreading(), IsEmpty());
+  world.clock.Advance(absl::Seconds(1));
+  Probe(prepared, "n1", "slurmd", false);
+  EXPECT_EQ(Names(Spreading()), "1:n1 ");
+}
+
+TEST_F(GatesTest, AProbeForAnotherAuthorityOrProgramOrBeforeOpensNothing) {
+  Ask("n1");
+  Start();
+  Probe(former, "n1", "slurmd", true);
+  Probe(prepared, "n1", "slurmctld", true);
+  Probe(prepared, "n2", "slurmd", true);
+  EXPECT_EQ(Names(Spreading()), "1:n1 ");
+  const store::AuthorityRow row = Row(prepared);
+  Probe(prepared, "n1", "slurmd", true);
+  EXPECT_THAT(Spreading(), IsEmpty());
+  const auto later = Must(world.Read([&](const store::Tables& tables) {
+    return NotLoaded(tables, row, world.clock.Now() + absl::Seconds(1), world.clock.Now());
+  }));
+  EXPECT_EQ(Names(later), "1:n1 ");
+}
+
+TEST_F(GatesTest, AProbeOutlivesAStatementThatSaysNothingNew) {
+  Ask("n1");
+  Start();
+  Probe(prepared, "n1", "slurmd", true);
+  world.clock.Advance(absl::Seconds(1));
+  Ask("n1", new_file);
+  EXPECT_THAT(Spreading(), IsEmpty());
+  world.clock.Advance(absl::Seconds(1));
+  Ask("n1", old_file);
+  EXPECT_EQ(Names(Spreading()), "1:n1 ");
+}
+
+TEST_F(GatesTest, AnAcknowledgementOpensTheGateForThatNameAndAuthorityOnly) {
+  Ask("n1");
+  Ask("n2");
+  Start();
+  Ack(former, {"n1", "n2"});
+  EXPECT_EQ(Names(Spreading()), "1:n[1-2] ");
+  Ack(prepared, {"n1"});
+  EXPECT_EQ(Names(Spreading()), "1:n2 ");
+}
+
+TEST_F(GatesTest, BothDaemonsOfANodeCount) {
+  Ask("n1");
+  Ask("n1", "", "", "sackd");
+  Start();
+  Ask("n1", new_file, new_file);
+  EXPECT_EQ(Names(Spreading()), "1:n1 ");
+  EXPECT_EQ(Spreading()[0].count, 1);
+  Ask("n1", new_file, new_file, "sackd");
+  EXPECT_THAT(Spreading(), IsEmpty());
+}
+
+TEST_F(GatesTest, ABlockedNodeBlocksNothingAndNeitherDoesOneWhoseCertificateEnded) {
+  Ask("n1");
+  Ask("n2");
+  Start();
+  Must(world.node_life->Block({"n1"}, "stolen", world.origin).status());
+  EXPECT_EQ(Names(Spreading()), "1:n2 ");
+  world.clock.Advance(absl::Hours(24 * 8));
+  EXPECT_THAT(Spreading(), IsEmpty());
+}
+
+TEST_F(GatesTest, AThousandNodesFoldIntoOneBlocker) {
+  Start();
+  Must(world.store->Write([&](store::Tables& tables) -> absl::Status {
+    for (int i = 1; i <= 2500; ++i) {
+      store::NodeRow row;
+      row.name = absl::StrCat("n", absl::Dec(i, absl::kZeroPad4));
+      row.daemon = "slurmd";
+      row.serial = "01";
+      row.not_after = world.clock.Now() + absl::Hours(1);
+      row.enrolled_at = row.last_request_at = world.clock.Now();
+      const absl::Status put = tables.nodes().Put(row);
+      if (!put.ok()) return put;
+    }
+    return absl::OkStatus();
+  }));
+  ASSERT_EQ(Names(Spreading()), "1:n[0001-2500] ");
+  EXPECT_EQ(Spreading()[0].count, 2500);
+}
+
+TEST_F(GatesTest, AServiceIsOpenedByItsReportsAndByEachOfThem) {
+  IssueService("slurmctld");
+  Start();
+  ASSERT_EQ(Names(Spreading()), "2:slurmctld ");
+  EXPECT_THAT(Spreading()[0].cause, HasSubstr("never said"));
+  EXPECT_THAT(Spreading()[0].next, HasSubstr("scontrol reconfigure"));
+  Report("ctl1", "slurmctld", new_file);
+  EXPECT_THAT(Spreading(), IsEmpty());
+  Report("ctl2", "slurmctld", old_file);
+  ASSERT_EQ(Names(Spreading()), "2:slurmctld ");
+  EXPECT_THAT(Spreading()[0].cause, HasSubstr("ctl2"));
+  Report("ctl2", "slurmctld", "");
+  ASSERT_EQ(Names(Spreading()), "2:slurmctld ");
+  Report("ctl2", "slurmctld", new_file);
+  EXPECT_THAT(Spreading(), IsEmpty());
+}
+
+TEST_F(GatesTest, AServiceIsOpenedByAProbeOrAnAcknowledgementByName) {
+  IssueService("slurmdbd");
+  IssueService("slurmrestd");
+  Start();
+  ASSERT_EQ(Names(Spreading()), "2:slurmdbd,slurmrestd ");
+  EXPECT_EQ(Spreading()[0].count, 2);
+  Probe(prepared, "db1", "slurmdbd", true);
+  ASSERT_EQ(Names(Spreading()), "2:slurmrestd ");
+  Ack(prepared, {"slurmrestd"});
+  EXPECT_THAT(Spreading(), IsEmpty());
+  Probe(prepared, "db2", "slurmdbd", false);
+  ASSERT_EQ(Names(Spreading()), "2:slurmdbd ");
+  Ack(prepared, {"db2"});
+  EXPECT_THAT(Spreading(), IsEmpty());
+}
+
+TEST_F(GatesTest, AServiceThatReportsCountsWithoutACertificateOfOurs) {
+  Start();
+  Report("ctl1", "slurmctld", old_file);
+  EXPECT_EQ(Names(Spreading()), "2:slurmctld ");
+  world.clock.Advance(absl::Hours(24 * 30) + absl::Seconds(1));
+  EXPECT_THAT(Spreading(), IsEmpty());
+}
+
+TEST_F(GatesTest, AHostWithoutADaemonCountsForThirtyDays) {
+  Start();
+  Report("login1", "host", old_file);
+  Report("login2", "host", new_file);
+  ASSERT_EQ(Names(Spreading()), "3:login1 ");
+  EXPECT_THAT(Spreading()[0].next, HasSubstr("signetctl rotation ack login1 --authority "));
+  world.clock.Advance(absl::Hours(24 * 30));
+  EXPECT_EQ(Names(Spreading()), "3:login1 ");
+  world.clock.Advance(absl::Seconds(1));
+  EXPECT_THAT(Spreading(), IsEmpty());
+}
+
+TEST_F(GatesTest, ANodeIsServedUntilItsNewestCertificateIsAnothers) {
+  Ask("n1");
+  Ask("n2");
+  Start();
+  Take(Verb::kActivate, prepared);
+  ASSERT_EQ(Names(Served(former)), "4:n[1-2] ");
+  EXPECT_EQ(Served(former)[0].since, Row(former).retired_at);
+  Ack(former, {"n1"});  // nobody's word makes its certificate another
+  EXPECT_EQ(Names(Served(former)), "4:n[1-2] ");
+  Ask("n1");
+  EXPECT_EQ(Names(Served(former)), "4:n2 ");
+  Must(world.node_life->Block({"n2"}, "gone", world.origin).status());
+  EXPECT_THAT(Served(former), IsEmpty());
+}
+
+TEST_F(GatesTest, ANodeThatIsSeenServingItsOldCertificateIsServed) {
+  Ask("n1");
+  const std::string old_serial = world.Node("n1").serial;
+  Start();
+  Take(Verb::kActivate, prepared);
+  Ask("n1");
+  world.clock.Advance(absl::Seconds(1));
+  Probe(prepared, "n1", "slurmd", true, old_serial);
+  EXPECT_EQ(Names(Served(former)), "4:n1 ");
+  world.clock.Advance(absl::Seconds(1));
+  Probe(prepared, "n1", "slurmd", true, world.Node("n1").serial);
+  EXPECT_THAT(Served(former), IsEmpty());
+}
+
+TEST_F(GatesTest, AServiceIsServedUntilItIsKnownToServeANewerOne) {
+  const std::string old_serial = IssueService("slurmdbd");
+  Start();
+  Take(Verb::kActivate, prepared);
+  ASSERT_EQ(Names(Served(former)), "5:slurmdbd ");
+  Ack(former, {"slurmdbd"});
+  EXPECT_EQ(Names(Served(former)), "5:slurmdbd ");
+  const std::string new_serial = IssueService("slurmdbd");
+  EXPECT_THAT(Served(former), IsEmpty());  // acknowledged above
+}
+
+TEST_F(GatesTest, AReportOrAProbeTellsWhatAServiceServes) {
+  const std::string old_serial = IssueService("slurmdbd");
+  Start();
+  Ack(former, {"slurmdbd"});  // before it retired: of what it had loaded
+  world.clock.Advance(absl::Seconds(1));
+  Take(Verb::kActivate, prepared);
+  const std::string new_serial = IssueService("slurmdbd");
+  ASSERT_EQ(Names(Served(former)), "5:slurmdbd ");
+  EXPECT_THAT(Served(former)[0].cause, HasSubstr("nobody knows"));
+  Report("db1", "slurmdbd", new_file, old_serial);
+  ASSERT_EQ(Names(Served(former)), "5:slurmdbd ");
+  EXPECT_THAT(Served(former)[0].cause, HasSubstr("db1"));
+  Report("db1", "slurmdbd", new_file, new_serial);
+  EXPECT_THAT(Served(former), IsEmpty());
+  world.clock.Advance(absl::Seconds(1));
+  Probe(prepared, "db1", "slurmdbd", true, old_serial);
+  EXPECT_EQ(Names(Served(former)), "5:slurmdbd ");
+  Probe(prepared, "db1", "slurmdbd", true, new_serial);
+  EXPECT_THAT(Served(former), IsEmpty());
+  // One that was never recorded here: nobody knows whose it is.
+  Report("db2", "slurmdbd", new_file, "0123456789");
+  EXPECT_EQ(Names(Served(former)), "5:slurmdbd ");
+  world.clock.Advance(absl::Seconds(1));
+  Ack(former, {"slurmdbd"});
+  EXPECT_THAT(Served(former), IsEmpty());
+}
+
+TEST_F(GatesTest, TheHoldEndsByItself) {
+  Start();
+  Take(Verb::kActivate, prepared);
+  const absl::Time retired = world.clock.Now();
+  const auto held = Hold(Row(former), kHold, world.clock.Now());
+  ASSERT_EQ(held.size(), 1U);
+  EXPECT_EQ(held[0].kind, BlockerKind::kHold);
+  EXPECT_EQ(held[0].since, retired);
+  EXPECT_EQ(held[0].until, retired + kHold);
+  EXPECT_THAT(held[0].next, HasSubstr("14d"));
+  EXPECT_EQ(Hold(Row(former), kHold, retired + kHold - absl::Seconds(1)).size(), 1U);
+  EXPECT_THAT(Hold(Row(former), kHold, retired + kHold), IsEmpty());
+}
+
+TEST_F(GatesTest, RevokingWaitsForHoldForServedOnesAndForTheRootOfTheActiveOne) {
+  Ask("n1", FileHash(), FileHash());
+  Start();
+  Take(Verb::kActivate, prepared);
+  EXPECT_FALSE(Change(Verb::kRevoke, former).ok());
+  EXPECT_EQ(Names(plan.blockers), "6: 4:n1 1:n1 ");
+  world.clock.Advance(absl::Hours(24 * 6));
+  Ask("n1");
+  EXPECT_FALSE(Change(Verb::kRevoke, former).ok());
+  EXPECT_EQ(Names(plan.blockers), "6: 1:n1 ");
+  Ask("n1", new_file, new_file);
+  EXPECT_FALSE(Change(Verb::kRevoke, former).ok());
+  EXPECT_EQ(Names(plan.blockers), "6: ");
+  world.clock.Advance(absl::Hours(24 * 8));
+  const auto revoked = Change(Verb::kRevoke, former);
+  ASSERT_TRUE(revoked.ok()) << revoked.status();
+  EXPECT_TRUE(revoked->changed);
+  EXPECT_FALSE(BundleHolds(former));
+}
+
+TEST_F(GatesTest, TheStandingSaysWhereItIsAndWhatToType) {
+  Ask("n1", FileHash(), FileHash());
+  Ask("n2", FileHash(), FileHash());
+  Standing standing = Must(world.rotation->Stand());
+  EXPECT_EQ(standing.step, Step::kIdle);
+  EXPECT_EQ(standing.authority_id, "");
+  EXPECT_EQ(standing.next, "signetctl authority prepare");
+  EXPECT_EQ(standing.bundle_generation, 1U);
+  Start();
+  world.clock.Advance(absl::Hours(2));
+  Ask("n1", new_file, new_file);
+  standing = Must(world.rotation->Stand());
+  EXPECT_EQ(standing.step, Step::kSpreading);
+  EXPECT_EQ(standing.authority_id, prepared);
+  EXPECT_EQ(standing.since, Row(prepared).created_at);
+  EXPECT_EQ(standing.summary, "Slurm CA 2 spreads since 3h: 1 of 2 nodes have loaded it");
+  EXPECT_EQ(Names(standing.blockers), "1:n2 ");
+  EXPECT_THAT(standing.next, HasSubstr("signetctl rotation probe --authority " + prepared.substr(0, 12)));
+  EXPECT_THAT(standing.next, HasSubstr("signetctl rotation ack n2 --authority"));
+  Ask("n2", new_file, new_file);
+  standing = Must(world.rotation->Stand());
+  EXPECT_EQ(standing.next, "signetctl authority activate " + prepared.substr(0, 12));
+  EXPECT_EQ(standing.highest_generation_seen, 2U);
+  Must(Change(Verb::kActivate, prepared).status());
+  standing = Must(world.rotation->Stand());
+  EXPECT_EQ(standing.step, Step::kHolding);
+  EXPECT_EQ(standing.authority_id, former);
+  EXPECT_EQ(Names(standing.blockers), "6: 4:n[1-2] ");
+  EXPECT_THAT(standing.next, HasSubstr("wait"));
+  world.clock.Advance(kHold);
+  standing = Must(world.rotation->Stand());
+  EXPECT_EQ(standing.next, "signetctl authority revoke " + former.substr(0, 12));
+  Must(Change(Verb::kRevoke, former).status());
+  EXPECT_EQ(Must(world.rotation->Stand()).step, Step::kIdle);
+}
+
+}  // namespace
+}  // namespace signet::authority
