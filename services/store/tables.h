@@ -42,7 +42,7 @@ class SightingTable {
  public:
   virtual ~SightingTable() = default;
   virtual absl::StatusOr<std::vector<AckRow>> ListAcks(absl::string_view authority_id) const = 0;
-  // True when it was not there.
+  // Inserts or replaces, by authority and host. True when it was not there.
   virtual absl::StatusOr<bool> InsertAck(const AckRow& row) = 0;
   // By host and program.
   virtual absl::StatusOr<std::vector<ReportRow>> ListReports() const = 0;

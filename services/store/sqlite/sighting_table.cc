@@ -29,12 +29,16 @@ absl::StatusOr<std::vector<AckRow>> SqliteSightingTable::ListAcks(absl::string_v
 }
 
 absl::StatusOr<bool> SqliteSightingTable::InsertAck(const AckRow& row) {
-  Statement statement(connection_,
-                      "INSERT INTO acks (authority_id, host, reason, acked_by, acked_at) VALUES (?1, ?2, ?3, ?4, ?5) "
-                      "ON CONFLICT (authority_id, host) DO NOTHING");
-  statement.Text(row.authority_id).Text(row.host).Text(row.reason).Text(row.acked_by).Time(row.acked_at);
-  SIGNET_ASSIGN_OR_RETURN(const int64_t inserted, statement.Run());
-  return inserted > 0;
+  Statement replace(connection_,
+                    "UPDATE acks SET reason = ?3, acked_by = ?4, acked_at = ?5 WHERE authority_id = ?1 AND host = ?2");
+  replace.Text(row.authority_id).Text(row.host).Text(row.reason).Text(row.acked_by).Time(row.acked_at);
+  SIGNET_ASSIGN_OR_RETURN(const int64_t replaced, replace.Run());
+  if (replaced > 0) return false;
+  Statement insert(connection_,
+                   "INSERT INTO acks (authority_id, host, reason, acked_by, acked_at) VALUES (?1, ?2, ?3, ?4, ?5)");
+  insert.Text(row.authority_id).Text(row.host).Text(row.reason).Text(row.acked_by).Time(row.acked_at);
+  SIGNET_RETURN_IF_ERROR(insert.Run().status());
+  return true;
 }
 
 absl::StatusOr<std::vector<ReportRow>> SqliteSightingTable::ListReports() const {

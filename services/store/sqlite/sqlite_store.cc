@@ -70,6 +70,9 @@ absl::Status Prepare(Connection& connection, const std::string& path, off_t size
   // FULL: a commit is on the disk before anyone is told.
   SIGNET_RETURN_IF_ERROR(connection.Execute("PRAGMA synchronous = FULL"));
   SIGNET_RETURN_IF_ERROR(connection.Execute("PRAGMA foreign_keys = ON"));
+  // What is deleted or replaced, a destroyed authority's sealed key above all, is overwritten and does not lie on in
+  // free pages.
+  SIGNET_RETURN_IF_ERROR(connection.Execute("PRAGMA secure_delete = ON"));
   return connection.Execute("PRAGMA journal_size_limit = 67108864");
 }
 

@@ -74,7 +74,7 @@ TEST_P(StoreConformance, RevocationListsAreOneAnAuthorityAndAreReplaced) {
   EXPECT_TRUE(absl::IsNotFound(find("a").status()));
 }
 
-TEST_P(StoreConformance, AcksAreOneAHostAndAuthorityAndTheFirstStays) {
+TEST_P(StoreConformance, AcksAreOneAHostAndAuthorityAndAreReplaced) {
   const auto insert = [&](const AckRow& row) {
     bool inserted = false;
     EXPECT_EQ(Write([&](Tables& tables) -> absl::Status {
@@ -89,14 +89,16 @@ TEST_P(StoreConformance, AcksAreOneAHostAndAuthorityAndTheFirstStays) {
   EXPECT_TRUE(insert(Ack("a2", "n1")));
   AckRow again = Ack("a1", "n1");
   again.reason = "another reason";
+  again.acked_by = "socket:admin";
+  again.acked_at = At(30);
   EXPECT_FALSE(insert(again));
   const auto rows = Read([](const Tables& tables) { return tables.sightings().ListAcks("a1"); });
   ASSERT_EQ(rows->size(), 2u);
   EXPECT_EQ(rows->at(0).authority_id, "a1");
   EXPECT_EQ(rows->at(0).host, "n1");
-  EXPECT_EQ(rows->at(0).reason, "reason of n1");
-  EXPECT_EQ(rows->at(0).acked_by, "tls:signet://alpha/admin/jane");
-  EXPECT_EQ(rows->at(0).acked_at, At(20));
+  EXPECT_EQ(rows->at(0).reason, "another reason");
+  EXPECT_EQ(rows->at(0).acked_by, "socket:admin");
+  EXPECT_EQ(rows->at(0).acked_at, At(30));
   EXPECT_EQ(rows->at(1).host, "n2");
   EXPECT_THAT(*Read([](const Tables& tables) { return tables.sightings().ListAcks("a"); }), IsEmpty());
 }
