@@ -279,6 +279,18 @@ TEST_F(ExplanationTest, ANodeThatWasBlockedAndForgottenSaysWhatEndedItsKey) {
   EXPECT_THAT(Find(base::kIdentityEnded).cause, HasSubstr("ended by a block"));
 }
 
+TEST_F(ExplanationTest, ANodeWhoseCertificateWasRevokedSaysSoUntilATokenWaits) {
+  EnrolWell();
+  Must(world_.store->Write([&](store::Tables& tables) {
+    return tables.nodes().EndIdentities("n1", "", world_.clock.Now(), store::EndedBy::kRevocation).status();
+  }));
+  world_.clock.Advance(absl::Seconds(1));
+  EXPECT_THAT(Find(base::kIdentityEnded).cause, AllOf(HasSubstr("ended by a revocation"), HasSubstr("no token")));
+  EXPECT_EQ(Find(base::kIdentityEnded).next, "signetctl token create n1 --out-dir DIR");
+  world_.MakeToken("n1");
+  EXPECT_THAT(Find(base::kIdentityEnded).cause, HasSubstr("token waits"));
+}
+
 TEST_F(ExplanationTest, AnEnrolledNodesOldApprovalIsNoFinding) {
   EnrolWell();
   SimulatedNode other("n1", world_.clock);

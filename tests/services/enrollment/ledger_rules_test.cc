@@ -51,6 +51,18 @@ TEST_F(LedgerRules, AKeyThatForgetEndedIsToldSo) {
   EXPECT_EQ(base::NextOf(refused), "signetctl token create n1 --out-dir DIR");
 }
 
+TEST_F(LedgerRules, AKeyThatARevocationEndedIsToldSo) {
+  Enrol();
+  Must(world_.store->Write([&](store::Tables& tables) {
+    return tables.nodes().EndIdentities("n1", "slurmd", world_.clock.Now(), store::EndedBy::kRevocation).status();
+  }));
+  const absl::Status refused = Sign(node_.Ask()).status();
+  EXPECT_EQ(base::ReasonOf(refused), base::kIdentityEnded);
+  EXPECT_TRUE(base::IsProven(refused));
+  EXPECT_THAT(std::string(refused.message()), AllOf(HasSubstr("signetctl cert revoke"), Not(HasSubstr("block"))));
+  EXPECT_EQ(base::NextOf(refused), "signetctl token create n1 --out-dir DIR");
+}
+
 TEST_F(LedgerRules, AStolenKeyDoesNotComeToLifeWithANewTokenAfterTheBlock) {
   Enrol();
   SimulatedNode thief = node_;
