@@ -22,6 +22,7 @@
 #include "services/issuance/issuer.h"
 #include "services/issuance/named_certificates.h"
 #include "services/keys/sealed/sealed_custody.h"
+#include "services/revocation/revocation.h"
 #include "services/store/sqlite/sqlite_store.h"
 #include "services/telemetry/logger.h"
 #include "tests/testing/counting_custody.h"
@@ -122,6 +123,7 @@ struct World {
   std::unique_ptr<enrollment::NodeLife> node_life;
   std::unique_ptr<authority::Rotation> rotation;
   std::unique_ptr<authority::Sightings> sightings;
+  std::unique_ptr<revocation::Revocation> revocation;
 
  private:
   void Start() {
@@ -145,8 +147,10 @@ struct World {
     rotation = std::make_unique<authority::Rotation>(
         cluster, rotation_rules, authority::Rotation::Parts{*store, *custody, *authorities, *audit, clock, random});
     sightings = std::make_unique<authority::Sightings>(*store, *audit, clock);
+    revocation = std::make_unique<signet::revocation::Revocation>(*store, *authorities, *audit, clock);
   }
   void Stop() {
+    revocation.reset();
     sightings.reset();
     rotation.reset();
     node_life.reset();
