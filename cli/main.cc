@@ -29,6 +29,8 @@ int main(int argc, char** argv) {
                                                .server = Environment("SIGNET_SERVER"),
                                                .tls_dir = Environment("SIGNET_TLS_DIR"),
                                                .path = Environment("PATH"),
-                                               .err_is_terminal = isatty(STDERR_FILENO) == 1};
+                                               .err_is_terminal = isatty(STDERR_FILENO) == 1,
+                                               .in = &std::cin,
+                                               .in_is_terminal = isatty(STDIN_FILENO) == 1};
   return signet::cli::Run(std::vector<std::string>(argv + 1, argv + argc), surroundings);
 }

@@ -74,7 +74,9 @@ GlobalOptions Defaults(const Surroundings& surroundings) {
 }
 
 int End(const absl::Status& status, const GlobalOptions& options, const Surroundings& surroundings) {
-  if (!status.ok()) Report(status, options.format == OutputFormat::kJson, surroundings.err);
+  if (!status.ok()) {
+    Report(status, options.format == OutputFormat::kJson, surroundings.clock.Now(), surroundings.err);
+  }
   return ExitCodeOf(status);
 }
 
@@ -90,7 +92,8 @@ int Dispatch(const std::vector<std::string>& args, const Surroundings& surroundi
       app.exit(error, surroundings.out, surroundings.err);  // the version or the help
       return End(Session(surroundings, options).Flush(), options, surroundings);
     }
-    Report(UsageError(error.what(), "add --help to see the options and an example"), false, surroundings.err);
+    Report(UsageError(error.what(), "add --help to see the options and an example"), false, surroundings.clock.Now(),
+           surroundings.err);
     return kExitUsage;
   }
   Session session(surroundings, options);
@@ -173,7 +176,7 @@ int Run(const std::vector<std::string>& args, const Surroundings& surroundings) 
   try {
     return Dispatch(args, surroundings);
   } catch (const std::exception& error) {
-    Report(absl::InternalError(error.what()), false, surroundings.err);
+    Report(absl::InternalError(error.what()), false, surroundings.clock.Now(), surroundings.err);
     return kExitRefused;
   }
 }

@@ -2,8 +2,8 @@
 
 #include <optional>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "cli/failure.h"
 #include "cli/structured.h"
 #include "services/base/reason.h"
 #include "services/base/status_macros.h"
@@ -53,6 +53,28 @@ absl::Status Session::Flush() {
 }
 
 void Session::Note(absl::string_view line) { surroundings_.err << "signetctl: " << Printable(line) << "\n"; }
+
+absl::StatusOr<std::string> Session::Ask(absl::string_view question) {
+  if (!CanAsk()) return UsageError("nobody can be asked here: standard input is no terminal");
+  surroundings_.err << Printable(question) << " " << std::flush;
+  std::string line;
+  std::getline(*surroundings_.in, line);
+  absl::StripAsciiWhitespace(&line);
+  return line;
+}
+
+absl::Status Session::CheckCanConfirm(absl::string_view what, absl::string_view next) const {
+  if (options_.yes || CanAsk()) return absl::OkStatus();
+  return UsageError(absl::StrCat("this ", what, "; confirm it with --yes"), next);
+}
+
+absl::Status Session::Confirm(absl::string_view what, absl::string_view next) {
+  SIGNET_RETURN_IF_ERROR(CheckCanConfirm(what, next));
+  if (options_.yes) return absl::OkStatus();
+  SIGNET_ASSIGN_OR_RETURN(const std::string word, Ask(absl::StrCat("This ", what, ". Type yes to go on:")));
+  if (word == "yes") return absl::OkStatus();
+  return absl::CancelledError("not confirmed; nothing was changed");
+}
 
 void Session::Progress(absl::string_view what, std::size_t done, std::size_t total) {
   if (total <= 1000 && !surroundings_.err_is_terminal) return;

@@ -3,6 +3,7 @@
 #define SIGNET_CLI_SESSION_H_
 
 #include <functional>
+#include <istream>
 #include <memory>
 #include <optional>
 #include <ostream>
@@ -11,8 +12,10 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/match.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "cli/failure.h"
 #include "clients/connection.h"
 #include "google/protobuf/message.h"
 #include "services/base/clock.h"
@@ -29,6 +32,9 @@ struct Surroundings {
   std::string path;     // $PATH, for scontrol
   bool err_is_terminal = false;
   std::function<void(absl::Duration)> sleep = absl::SleepFor;
+  std::istream* in = nullptr;   // where a person types, when there is one: in_is_terminal
+  bool in_is_terminal = false;  // questions go to err
+  std::string proc = "/proc";   // when the services' processes began
 };
 
 enum class OutputFormat { kTable, kWide, kJson, kYaml, kName };
@@ -67,7 +73,7 @@ class Session {
     const std::unique_ptr<grpc::ClientContext> context = clients::MakeContext(options_.timeout);
     Response response;
     const grpc::Status status = (stub.*method)(context.get(), request, &response);
-    if (!status.ok()) return clients::FromGrpc(status, options_.server);
+    if (!status.ok()) return WithPlan(clients::FromGrpc(status, options_.server), status.error_details());
     return response;
   }
 
@@ -81,11 +87,23 @@ class Session {
   // A line on stderr for a long command that fails in its middle: how far it came, and that repeating it is safe.
   void NotePart(absl::string_view what, std::size_t done, std::size_t total);
 
+  // True when signetd is reached over a unix socket, where no certificate is shown.
+  bool OnSocket() const { return absl::StartsWith(options_.server, "unix:"); }
+  // True where a person can be asked.
+  bool CanAsk() const { return surroundings_.in_is_terminal && surroundings_.in != nullptr; }
+  // The line that a person types after `question`, without blanks around it; a usage error unless CanAsk().
+  absl::StatusOr<std::string> Ask(absl::string_view question);
+  // OK when --yes was given or a person can be asked; a usage error otherwise, before anything is judged or done.
+  absl::Status CheckCanConfirm(absl::string_view what, absl::string_view next) const;
+  // OK at --yes, or when a person types "yes"; CANCELLED for any other word.
+  absl::Status Confirm(absl::string_view what, absl::string_view next);
+
   absl::Time Now() const { return surroundings_.clock.Now(); }
   void Sleep(absl::Duration duration) { surroundings_.sleep(duration); }
   std::ostream& out() { return surroundings_.out; }
   const GlobalOptions& options() const { return options_; }
   const std::string& path() const { return surroundings_.path; }
+  const std::string& proc() const { return surroundings_.proc; }
 
  private:
   absl::StatusOr<std::shared_ptr<grpc::Channel>> Channel();

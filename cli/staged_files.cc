@@ -17,9 +17,6 @@
 namespace signet::cli {
 namespace {
 
-std::string Staged(const std::string& path) { return absl::StrCat(path, ".signetctl-new"); }
-std::string Kept(const std::string& path) { return absl::StrCat(path, ".signetctl-old"); }
-
 absl::Status SyncDirectoryOf(const std::string& path) {
   const std::string directory = std::filesystem::path(path).parent_path().string();
   const int fd = open(directory.empty() ? "." : directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -45,8 +42,11 @@ absl::Status CheckCanCreateFilesIn(const std::string& directory) {
   return absl::OkStatus();
 }
 
+std::string StagedFiles::StagedName(const std::string& path) { return absl::StrCat(path, ".signetctl-new"); }
+std::string StagedFiles::KeptName(const std::string& path) { return absl::StrCat(path, ".signetctl-old"); }
+
 StagedFiles::~StagedFiles() {
-  for (const File& file : files_) unlink(Staged(file.path).c_str());
+  for (const File& file : files_) unlink(StagedName(file.path).c_str());
 }
 
 absl::Status StagedFiles::Add(const std::string& path, absl::string_view content, const files::WriteOptions& options) {
@@ -54,7 +54,7 @@ absl::Status StagedFiles::Add(const std::string& path, absl::string_view content
   if (lstat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) {
     return absl::FailedPreconditionError(absl::StrCat(path, " is not a regular file"));
   }
-  SIGNET_RETURN_IF_ERROR(files::WriteAtomically(Staged(path), content, options));
+  SIGNET_RETURN_IF_ERROR(files::WriteAtomically(StagedName(path), content, options));
   files_.push_back({.path = path});
   return absl::OkStatus();
 }
@@ -62,7 +62,7 @@ absl::Status StagedFiles::Add(const std::string& path, absl::string_view content
 std::string StagedFiles::PutBack() {
   std::string stuck;
   for (const File& file : files_) {
-    const std::string kept = Kept(file.path);
+    const std::string kept = KeptName(file.path);
     if (!file.replaced) {
       if (file.kept) unlink(kept.c_str());
     } else if (file.kept) {
@@ -78,7 +78,7 @@ std::string StagedFiles::PutBack() {
 
 absl::Status StagedFiles::Commit() {
   for (File& file : files_) {
-    const std::string kept = Kept(file.path);
+    const std::string kept = KeptName(file.path);
     unlink(kept.c_str());  // of a run that was killed
     if (link(file.path.c_str(), kept.c_str()) == 0) {
       file.kept = true;
@@ -88,14 +88,14 @@ absl::Status StagedFiles::Commit() {
     }
   }
   for (File& file : files_) {
-    if (std::rename(Staged(file.path).c_str(), file.path.c_str()) != 0) {
+    if (std::rename(StagedName(file.path).c_str(), file.path.c_str()) != 0) {
       const int error = errno;
       return absl::ErrnoToStatus(error, absl::StrCat("cannot replace ", file.path, PutBack()));
     }
     file.replaced = true;
   }
   for (const File& file : files_) {
-    if (file.kept) unlink(Kept(file.path).c_str());
+    if (file.kept) unlink(KeptName(file.path).c_str());
   }
   for (const File& file : files_) SIGNET_RETURN_IF_ERROR(SyncDirectoryOf(file.path));
   return absl::OkStatus();

@@ -29,6 +29,10 @@ class StagedFiles {
   // and names what could not be put back. Only a kill between the renames leaves a mixture.
   absl::Status Commit();
 
+  // Where a new file waits, and where an old one is kept meanwhile: what a killed run leaves behind.
+  static std::string StagedName(const std::string& path);
+  static std::string KeptName(const std::string& path);
+
  private:
   struct File {
     std::string path;

@@ -30,11 +30,10 @@ struct Options {
 };
 
 const std::map<std::string, v1::Role>& Roles() {
-  static const auto& roles = *new std::map<std::string, v1::Role>{{"controller", v1::ROLE_CONTROLLER},
-                                                                  {"admin", v1::ROLE_ADMIN},
-                                                                  {"auditor", v1::ROLE_AUDITOR},
-                                                                  {"observer", v1::ROLE_OBSERVER},
-                                                                  {"provisioner", v1::ROLE_PROVISIONER}};
+  static const auto& roles =
+      *new std::map<std::string, v1::Role>{{"controller", v1::ROLE_CONTROLLER},   {"admin", v1::ROLE_ADMIN},
+                                           {"auditor", v1::ROLE_AUDITOR},         {"observer", v1::ROLE_OBSERVER},
+                                           {"provisioner", v1::ROLE_PROVISIONER}, {"service", v1::ROLE_SERVICE}};
   return roles;
 }
 
@@ -55,6 +54,23 @@ constexpr char kProvisionerSteps[] =
     "#   install -m 0644 control.pem control_ca.pem /etc/signet/provisioner/\n"
     "# and let its hook call, for each node that boots:\n"
     "SIGNET_TLS_DIR=/etc/signet/provisioner signetctl --server HEAD:6843 token create NODE --boot --out-dir DIR\n";
+
+// What a service's host does with them, by timer.
+constexpr char kServiceSteps[] =
+    "# Copy them to the service's host and install them there, as root:\n"
+    "#   mkdir -p -m 0700 /etc/signet/service\n"
+    "#   install -m 0400 control.key /etc/signet/service/control.key\n"
+    "#   install -m 0644 control.pem control_ca.pem /etc/signet/service/\n"
+    "# Its first certificate is issued from the head node (signetctl service issue); then, on that host,\n"
+    "# in /etc/signet/service-renew.env:\n"
+    "SIGNET_SERVER=HEAD:6843\n"
+    "SIGNET_TLS_DIR=/etc/signet/service\n"
+    "# and: systemctl enable --now signet-service-renew.timer\n";
+
+const char* StepsFor(const std::string& role) {
+  if (role == "provisioner") return kProvisionerSteps;
+  return role == "service" ? kServiceSteps : kNextSteps;
+}
 
 // signet://<cluster>/<role>/<name>: the server reads its caller's rights from there.
 bool GrantsRole(const x509::Certificate& leaf, const Options& options) {
@@ -128,7 +144,7 @@ absl::Status Issue(Session& session, const Options& options) {
   const auto text = [&](bool) {
     return absl::StrCat("# control.pem, control.key and control_ca.pem are in ", options.out_dir,
                         "; the certificate ends ", RelativeTime(chain.front().not_after(), session.Now()), ".\n",
-                        options.role == "provisioner" ? kProvisionerSteps : kNextSteps);
+                        StepsFor(options.role));
   };
   return session.Print({.text = text, .message = &document, .names = {chain.front().serial()}});
 }
@@ -140,7 +156,8 @@ Action DeclareClientIssue(CLI::App& app) {
   std::vector<std::string> roles;
   for (const auto& [name, role] : Roles()) roles.push_back(name);
   app.add_option("name", options->name, "stands in the certificate and in the audit log")->required();
-  app.add_option("--role", options->role, "what it may do: controller, observer, provisioner, auditor or admin")
+  app.add_option("--role", options->role,
+                 "what it may do: controller, observer, service, provisioner, auditor or admin")
       ->required()
       ->check(CLI::IsMember(roles));
   app.add_option(

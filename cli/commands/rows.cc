@@ -69,14 +69,26 @@ std::string EvidenceText(v1::Evidence evidence) { return EnumText(v1::Evidence_N
 
 std::string AuthorityRows(const google::protobuf::RepeatedPtrField<v1::Authority>& authorities, absl::Time now,
                           bool wide) {
-  Table table(wide ? std::vector<std::string>{"AUTHORITY", "PURPOSE", "STATE", "ENDS", "SUBJECT", "BEGINS"}
-                   : std::vector<std::string>{"AUTHORITY", "PURPOSE", "STATE", "ENDS", "SUBJECT"});
+  std::vector<std::string> header = {"AUTHORITY", "PURPOSE", "STATE", "ENDS", "SUBJECT"};
+  if (wide)
+    header.insert(header.end(), {"BEGINS", "PREPARED", "ACTIVATED", "RETIRED", "REVOKED", "KEY", "CERTIFICATES"});
+  Table table(std::move(header));
+  const auto when = [now](bool has, const google::protobuf::Timestamp& at) {
+    return has ? RelativeTime(FromProto(at), now) : "";
+  };
   for (const v1::Authority& authority : authorities) {
     std::vector<std::string> row = {authority.id(),
                                     EnumText(v1::AuthorityPurpose_Name(authority.purpose()), "AUTHORITY_PURPOSE_"),
                                     EnumText(v1::AuthorityState_Name(authority.state()), "AUTHORITY_STATE_"),
                                     RelativeTime(FromProto(authority.not_after()), now), authority.subject()};
-    if (wide) row.push_back(FullTime(FromProto(authority.not_before()), now));
+    if (wide) {
+      row.insert(row.end(), {FullTime(FromProto(authority.not_before()), now),
+                             when(authority.has_prepared_at(), authority.prepared_at()),
+                             when(authority.has_activated_at(), authority.activated_at()),
+                             when(authority.has_retired_at(), authority.retired_at()),
+                             when(authority.has_revoked_at(), authority.revoked_at()),
+                             authority.has_key() ? "here" : "", absl::StrCat(authority.live_certificates())});
+    }
     table.Add(std::move(row));
   }
   return table.Text();

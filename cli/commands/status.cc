@@ -1,8 +1,11 @@
 #include <memory>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "cli/blockers.h"
 #include "cli/commands/command.h"
 #include "cli/commands/rows.h"
+#include "cli/failure.h"
 #include "cli/table.h"
 #include "services/base/status_macros.h"
 #include "signet/v1/cert_authority.grpc.pb.h"
@@ -34,8 +37,26 @@ std::string Headline(const v1::GetStatusResponse& status, absl::Time now) {
                       status.first_lost_node(), ")");
 }
 
-std::string Text(const v1::GetStatusResponse& status, absl::Time now, bool wide) {
-  std::string text = absl::StrCat(Headline(status, now), "\n\n", AuthorityRows(status.authorities(), now, wide), "\n");
+// Empty when there is nothing to do.
+std::string RotationLine(const absl::StatusOr<v1::GetRotationStatusResponse>& rotation, absl::Time now) {
+  if (!rotation.ok()) return absl::StrCat("rotation: not known: ", Printable(rotation.status().message()), "\n");
+  if (rotation->step() == v1::ROTATION_STEP_IDLE) return "";
+  std::string line = absl::StrCat("rotation: ", EnumText(v1::RotationStep_Name(rotation->step()), "ROTATION_STEP_"),
+                                  " ", rotation->authority().id());
+  if (rotation->has_since()) absl::StrAppend(&line, " since ", DurationText(now - FromProto(rotation->since())));
+  if (rotation->blockers().empty()) {
+    absl::StrAppend(&line, "; next: ", rotation->next());
+  } else {
+    std::vector<std::string> who;
+    for (const v1::RotationBlocker& blocker : rotation->blockers()) who.push_back(WhoBlocks(blocker));
+    absl::StrAppend(&line, ", blocked by ", absl::StrJoin(who, ","), "; next: signetctl rotation status");
+  }
+  return Printable(line) + "\n";
+}
+
+std::string Text(const v1::GetStatusResponse& status, const std::string& rotation, absl::Time now, bool wide) {
+  std::string text =
+      absl::StrCat(Headline(status, now), "\n", rotation, "\n", AuthorityRows(status.authorities(), now, wide), "\n");
   if (status.services().empty()) {
     absl::StrAppend(&text, "no service certificate yet; next: signetctl service issue slurmctld\n\n");
   } else {
@@ -59,9 +80,12 @@ Action DeclareStatus(CLI::App&) {
   return [](Session& session) -> absl::Status {
     SIGNET_ASSIGN_OR_RETURN(const v1::GetStatusResponse status,
                             session.Call(&v1::CertAuthority::Stub::GetStatus, v1::GetStatusRequest()));
-    return session.Print({.text = [&](bool wide) { return Text(status, session.Now(), wide); },
-                          .message = &status,
-                          .names = {status.cluster()}});
+    const auto text = [&](bool wide) {
+      const std::string rotation = RotationLine(
+          session.Call(&v1::CertAuthority::Stub::GetRotationStatus, v1::GetRotationStatusRequest()), session.Now());
+      return Text(status, rotation, session.Now(), wide);
+    };
+    return session.Print({.text = text, .message = &status, .names = {status.cluster()}});
   };
 }
 

@@ -1,0 +1,22 @@
+// Since when a service's process runs.
+#ifndef SIGNET_CLI_DAEMON_PROCESS_H_
+#define SIGNET_CLI_DAEMON_PROCESS_H_
+
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+
+namespace signet::cli {
+
+// When the oldest process with the name `program` (its comm) began, as `proc` (/proc) says, or up to a second before;
+// InfinitePast when there is none, or in doubt. The oldest: while slurmctld hands over to its successor at `scontrol
+// reconfigure` there are two.
+absl::Time OldestStart(const std::string& proc, absl::string_view program);
+
+// When the file got its present content and name, or later; InfiniteFuture when there is none.
+absl::Time LastChange(const std::string& path);
+
+}  // namespace signet::cli
+
+#endif  // SIGNET_CLI_DAEMON_PROCESS_H_
