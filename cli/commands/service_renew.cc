@@ -68,11 +68,12 @@ std::string WhyRenew(Session& session, const Options& options, const std::vector
 }
 
 absl::Status Report(Session& session, const Outcome& outcome, const ServiceFiles& files) {
-  std::array<char, 256> host{};
-  if (gethostname(host.data(), host.size() - 1) != 0) return absl::InternalError("this host has no name");
+  std::array<char, 256> name{};
+  if (gethostname(name.data(), name.size() - 1) != 0) return absl::InternalError("this host has no name");
+  const absl::string_view host = name.data();
   v1::ReportHostRequest request;
   v1::HostReport& report = *request.mutable_report();
-  report.set_host(host.data());
+  report.set_host(std::string(host.substr(0, host.find('.'))));  // as signet-slurm reports it
   report.set_program(outcome.service);
   const bundle::OnDisk on_disk = bundle::Observe(files.ca);
   report.mutable_bundle_on_disk()->set_generation(on_disk.generation);
