@@ -5,8 +5,10 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "services/base/status_macros.h"
 #include "services/revocation/revocation.h"
+#include "services/x509/certificate_template.h"
 #include "services/x509/openssl.h"
 #include "tests/services/revocation/revocation_fixture.h"
 
@@ -160,6 +162,27 @@ TEST_F(RevocationListTest, ARetiredAuthorityStillSignsOneAndARevokedOneDoesNot) 
   EXPECT_TRUE(absl::IsFailedPrecondition(refused)) << refused;
   EXPECT_THAT(std::string(refused.message()), HasSubstr(id));
   EXPECT_TRUE(absl::IsNotFound(revocation_->List("ffff").status()));
+}
+
+TEST_F(RevocationListTest, AnAuthorityThatMayNotSignListsSignsNone) {
+  const auto active = Must(world_.authorities->Active(store::Purpose::kSlurm));
+  // keyUsage: keyCertSign and cRLSign becomes keyCertSign alone.
+  const std::string tbs =
+      absl::StrReplaceAll(active->certificate.tbs_der(), {{"\x03\x02\x01\x06", "\x03\x02\x02\x04"}});
+  const x509::SignatureAlgorithm algorithm = keys::DefaultAlgorithm(active->certificate.public_key());
+  const std::string der = x509::AssembleCertificate(tbs, algorithm, Must(active->signer->Sign(algorithm, tbs)));
+  Must(world_.store->Write([&](store::Tables& tables) -> absl::Status {
+    SIGNET_ASSIGN_OR_RETURN(const std::vector<store::AuthorityRow> rows, tables.authorities().List());
+    for (store::AuthorityRow row : rows) {
+      row.certificate_der = der;
+      if (row.id == active->id) return tables.authorities().Update(row);
+    }
+    return absl::NotFoundError(active->id);
+  }));
+  Must(world_.authorities->Reload());
+  const absl::Status refused = revocation_->List("").status();
+  EXPECT_TRUE(absl::IsFailedPrecondition(refused)) << refused;
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("does not allow it to sign revocation lists"));
 }
 
 TEST_F(RevocationListTest, ItsNumberGoesOnAfterARestart) {

@@ -90,6 +90,17 @@ TEST(Certificate, ReadsWhatOpensslWrites) {
   EXPECT_EQ(certificate->common_name(), "n1");
 }
 
+TEST(Certificate, TellsWhetherItMaySignLists) {
+  EXPECT_TRUE(Root().allows_list_signing());
+  EXPECT_FALSE(Issue(LeafTemplate("n1", Key(), Root()), Key()).allows_list_signing());
+  // keyCertSign and cRLSign, and keyCertSign alone.
+  const auto without =
+      Certificate::FromDer(absl::StrReplaceAll(Root().der(), {{"\x03\x02\x01\x06", "\x03\x02\x02\x04"}}));
+  ASSERT_TRUE(without.ok()) << without.status();
+  EXPECT_TRUE(without->allows_certificate_signing());
+  EXPECT_FALSE(without->allows_list_signing());
+}
+
 TEST(Certificate, HasNoCommonNameWhenThereAreTwo) {
   CertificateTemplate leaf = LeafTemplate("n1", Key(), Root());
   leaf.subject_der = *NameDerFromText("CN=n1,CN=n2");
