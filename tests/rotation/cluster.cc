@@ -1,0 +1,180 @@
+#include "tests/rotation/cluster.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "services/base/reason.h"
+#include "services/names/hostlist.h"
+
+namespace signet::rotation {
+
+using ::signet::testing::Must;
+
+Cluster::Cluster(int nodes)
+    : rotation(world.cluster, {.hold = kHold},
+               {*world.store, *world.custody, *world.authorities, *world.audit, world.clock, world.random}),
+      sightings(*world.store, *world.audit, world.clock) {
+  services_.emplace_back("slurmctld", "head1", world);
+  services_.emplace_back("slurmdbd", "db1", world);
+  services_.emplace_back("slurmrestd", "rest1", world);
+  for (int i = 1; i <= nodes; ++i) {
+    const std::string name = absl::StrCat("n", absl::Dec(i, absl::kZeroPad3));
+    nodes_.push_back(std::make_unique<NodeHost>(name, world));
+    nodes_.back()->Give(world.MakeToken(name));
+    nodes_.back()->Start();
+    Renew();
+    // Half of them renew at noon, half at midnight.
+    if (i % 2 == 0) nodes_.back()->ShiftRenewals(-kTick);
+  }
+  Run(absl::Hours(48));
+}
+
+void Cluster::Tick() {
+  world.clock.Advance(kTick);
+  Renew();
+  TurnSteps();
+  ReportAll();
+  TalkAtRandom();
+}
+
+void Cluster::Run(absl::Duration duration) {
+  for (absl::Duration done; done < duration; done += kTick) Tick();
+}
+
+bool Cluster::Talk(const Peer& client, const Peer& server) {
+  ++handshakes_;
+  const Handshake handshake(client, server, world.clock.Now());
+  if (handshake.ok) return true;
+  failures_.push_back({client.host(), server.host(),
+                       handshake.client_refused   ? client.host()
+                       : handshake.server_refused ? server.host()
+                                                  : "",
+                       handshake.error});
+  return false;
+}
+
+void Cluster::Renew() {
+  for (const auto& node : nodes_) {
+    if (!node->Wants() || !Talk(node->Caller(), slurmctld())) continue;
+    const absl::Status asked = node->Ask(services_.front().disk().pem());
+    if (!asked.ok()) refusals_.push_back(absl::StrCat(node->slurmd().host(), ": ", asked.message()));
+  }
+}
+
+// A step reads the CA file of its node once, and knows nothing newer until it ends.
+void Cluster::TurnSteps() {
+  const absl::Time now = world.clock.Now();
+  std::erase_if(steps_, [&](const Step& step) { return step.ends <= now; });
+  for (int i = 0; i < 7; ++i) {
+    const NodeHost& node = *nodes_[Below(nodes_.size())];
+    if (!node.up()) continue;
+    Peer process(node.slurmd().host(), "slurmstepd");
+    process.LoadAnchors(node.disk().pem());
+    const auto ticks = static_cast<int>(1 + Below(static_cast<std::size_t>(kLongestStep / kTick)));
+    steps_.push_back({std::move(process), now + ticks * kTick});
+  }
+}
+
+void Cluster::ReportAll() {
+  for (ServiceHost& service : services_) {
+    service.RefreshBundle();
+    service.Report(sightings);
+  }
+}
+
+std::vector<const Peer*> Cluster::Servers() const {
+  std::vector<const Peer*> servers;
+  for (const ServiceHost& service : services_) servers.push_back(&service.process());
+  for (const auto& node : nodes_) {
+    if (node->up() && node->slurmd().has_certificate()) servers.push_back(&node->slurmd());
+  }
+  return servers;
+}
+
+std::vector<const Peer*> Cluster::Daemons() const {
+  std::vector<const Peer*> daemons = Servers();
+  for (const Step& step : steps_) daemons.push_back(&step.process);
+  return daemons;
+}
+
+// Slurmctld pings and is registered with; steps speak to slurmctld; slurmds forward to each other.
+void Cluster::TalkAtRandom() {
+  const std::vector<const Peer*> servers = Servers();
+  for (const Step& step : steps_) {
+    Talk(step.process, slurmctld());
+    Talk(step.process, *servers[Below(servers.size())]);
+  }
+  for (int i = 0; i < 40; ++i) {
+    const Peer& one = *servers[Below(servers.size())];
+    const Peer& other = *servers[i < 10 ? i % services_.size() : Below(servers.size())];
+    Talk(one, other);
+    Talk(other, one);
+  }
+}
+
+void Cluster::TalkAll() {
+  const std::vector<const Peer*> servers = Servers();
+  const std::vector<const Peer*> clients = Daemons();
+  for (std::size_t i = 0; i < clients.size(); ++i) {
+    for (const ServiceHost& service : services_) Talk(*clients[i], service.process());
+    for (const std::size_t stride : {1, 2, 5, 11, 23}) Talk(*clients[i], *servers[(i + stride) % servers.size()]);
+  }
+}
+
+NodeHost& Cluster::node(const std::string& name) {
+  const auto found =
+      std::find_if(nodes_.begin(), nodes_.end(), [&](const auto& node) { return node->slurmd().host() == name; });
+  if (found == nodes_.end()) Must(absl::NotFoundError(name));
+  return **found;
+}
+
+void Cluster::Follow(const std::vector<authority::Blocker>& blockers) {
+  for (const authority::Blocker& blocker : blockers) {
+    for (ServiceHost& service : services_) {
+      if (NamesOf({blocker}).count(service.service()) == 0) continue;
+      if (blocker.kind == authority::BlockerKind::kServiceCertificate) service.RenewCertificate();
+      service.Load();
+    }
+  }
+}
+
+std::vector<authority::Blocker> Cluster::Try(authority::Verb verb, const std::string& authority_id) {
+  authority::Plan plan;
+  const auto changed = rotation.Change({authority_id, verb, false, ""}, world.origin, &plan);
+  if (changed.ok()) return {};
+  if (base::ReasonOf(changed.status()) != base::kGateClosed || plan.blockers.empty()) Must(changed.status());
+  return plan.blockers;
+}
+
+absl::Duration Cluster::WaitFor(authority::Verb verb, const std::string& authority_id, absl::Duration most) {
+  const absl::Time begin = world.clock.Now();
+  while (true) {
+    const std::vector<authority::Blocker> blockers = Try(verb, authority_id);
+    if (blockers.empty()) return world.clock.Now() - begin;
+    if (world.clock.Now() - begin > most) Must(absl::DeadlineExceededError(blockers.front().cause));
+    Follow(blockers);
+    Tick();
+  }
+}
+
+std::string Cluster::Prepare() { return Must(rotation.Prepare({}, world.origin)).authority_id; }
+
+std::string Cluster::ActiveId() const { return Must(world.authorities->Active(store::Purpose::kSlurm))->id; }
+
+std::set<std::string> NamesOf(const std::vector<authority::Blocker>& blockers) {
+  std::set<std::string> names;
+  for (const authority::Blocker& blocker : blockers) {
+    if (blocker.names.empty()) continue;
+    const bool services = blocker.kind == authority::BlockerKind::kServiceNotLoaded ||
+                          blocker.kind == authority::BlockerKind::kServiceCertificate;
+    if (services) {
+      for (const absl::string_view name : absl::StrSplit(blocker.names, ',')) names.emplace(name);
+    } else {
+      for (std::string& name : Must(names::ExpandHostlist(blocker.names))) names.insert(std::move(name));
+    }
+  }
+  return names;
+}
+
+}  // namespace signet::rotation

@@ -1,0 +1,58 @@
+// What a daemon holds in memory for TLS, and handshakes between two of them.
+#ifndef SIGNET_TESTS_ROTATION_PEER_H_
+#define SIGNET_TESTS_ROTATION_PEER_H_
+
+#include <openssl/x509.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "services/keys/private_key.h"
+
+namespace signet::rotation {
+
+// A process that speaks TLS. What it loaded stays until it loads again, whatever becomes of the files. Cheap to copy.
+class Peer {
+ public:
+  // `host` is what failures are told by; `program` what it is.
+  Peer(std::string host, std::string program) : host_(std::move(host)), program_(std::move(program)) {}
+
+  // The content of ca_cert_file.
+  void LoadAnchors(const std::string& ca_cert_pem);
+  // Leaf first. Without one this process is a client that shows none, as Slurm's commands and slurmstepd are.
+  void LoadCertificate(const std::string& chain_pem, const keys::PrivateKey& key);
+
+  const std::string& host() const { return host_; }
+  const std::string& program() const { return program_; }
+  const std::string& anchors_pem() const { return anchors_pem_; }
+  const std::string& chain_pem() const { return chain_pem_; }
+  bool has_certificate() const { return key_.has_value(); }
+
+ private:
+  friend struct Handshake;
+  std::string host_;
+  std::string program_;
+  std::string anchors_pem_;
+  std::shared_ptr<X509_STORE> anchors_;
+  std::string chain_pem_;
+  std::vector<std::shared_ptr<X509>> chain_;
+  std::optional<keys::PrivateKey> key_;
+};
+
+// One TLS 1.3 handshake, run to its end. Each side verifies as s2n does: any loaded CA certificate is an anchor, no
+// name is compared, at most 7 certificates, purpose TLS server or client. A server insists on a certificate from a
+// client that has one.
+struct Handshake {
+  Handshake(const Peer& client, const Peer& server, absl::Time now);
+  bool ok = false;
+  bool client_refused = false;  // the server's certificate
+  bool server_refused = false;  // the client's
+  std::string error;            // empty when ok
+};
+
+}  // namespace signet::rotation
+
+#endif  // SIGNET_TESTS_ROTATION_PEER_H_
