@@ -141,7 +141,7 @@ class Conversation {
 };
 
 ProbeAnswer NoVerdict(Seen seen, absl::string_view why) {
-  return {ProbeVerdict::kUnreachable, std::move(seen.serial), std::move(seen.issuer), std::string(why)};
+  return {ProbeVerdict::kNoVerdict, std::move(seen.serial), std::move(seen.issuer), std::string(why)};
 }
 
 // Whatever was not said clearly is no trust.

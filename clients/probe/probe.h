@@ -23,9 +23,9 @@ struct ssl_ctx_st;
 namespace signet::clients {
 
 enum class ProbeVerdict {
-  kTrusted = 1,      // it asked for a certificate, took ours, and answered
-  kRefused = 2,      // it asked for a certificate, and broke off or fell silent after ours
-  kUnreachable = 3,  // no verdict: nobody there, no TLS, or nobody who asks for a certificate
+  kTrusted = 1,    // it asked for a certificate, took ours, and answered
+  kRefused = 2,    // it asked for a certificate, and broke off or fell silent after ours
+  kNoVerdict = 3,  // nobody there, no TLS, or nobody who asks for a certificate
 };
 
 struct ProbeTarget {
@@ -34,7 +34,7 @@ struct ProbeTarget {
 };
 
 struct ProbeAnswer {
-  ProbeVerdict verdict = ProbeVerdict::kUnreachable;
+  ProbeVerdict verdict = ProbeVerdict::kNoVerdict;
   std::string served_serial;  // of the daemon's own certificate, lower-case hex; empty when it showed none
   std::string served_issuer;  // RFC 4514, for people
   std::string detail;         // why, in words; empty when trusted

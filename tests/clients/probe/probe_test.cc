@@ -82,7 +82,7 @@ TEST_F(ProbeTest, SilenceIsARefusalFromWhoAskedForACertificate) {
     EXPECT_EQ(answers[i].detail, "silence");
     EXPECT_EQ(answers[i].served_serial, served_.serial());
   }
-  EXPECT_EQ(answers[2].verdict, ProbeVerdict::kUnreachable) << "it may be anything";
+  EXPECT_EQ(answers[2].verdict, ProbeVerdict::kNoVerdict) << "it may be anything";
   EXPECT_EQ(answers[2].served_serial, "");
 }
 
@@ -96,7 +96,7 @@ TEST_F(ProbeTest, ClosingWithoutAnAnswerIsARefusal) {
 TEST_F(ProbeTest, WhoAsksForNoCertificateProvesNothingByAnswering) {
   const auto daemon = Daemon(Manner::kAsksNobody, ours_);
   const ProbeAnswer answer = Ask(daemon->port(), kLongEnough);
-  EXPECT_EQ(answer.verdict, ProbeVerdict::kUnreachable);
+  EXPECT_EQ(answer.verdict, ProbeVerdict::kNoVerdict);
   EXPECT_THAT(answer.detail, HasSubstr("asked for no certificate"));
 }
 
@@ -104,7 +104,7 @@ TEST_F(ProbeTest, WhoSpeaksNoTlsGivesNoVerdict) {
   for (const Manner manner : {Manner::kClosesAtOnce, Manner::kGarbage}) {
     const auto daemon = Daemon(manner, ours_);
     const ProbeAnswer answer = Ask(daemon->port(), kLongEnough);
-    EXPECT_EQ(answer.verdict, ProbeVerdict::kUnreachable);
+    EXPECT_EQ(answer.verdict, ProbeVerdict::kNoVerdict);
     EXPECT_THAT(answer.detail, HasSubstr("no TLS"));
   }
 }
@@ -112,9 +112,9 @@ TEST_F(ProbeTest, WhoSpeaksNoTlsGivesNoVerdict) {
 TEST_F(ProbeTest, NobodyThereGivesNoVerdict) {
   uint16_t port = 0;
   close(ListenOnLoopback(1, port));
-  EXPECT_EQ(Ask(port, kLongEnough).verdict, ProbeVerdict::kUnreachable);
+  EXPECT_EQ(Ask(port, kLongEnough).verdict, ProbeVerdict::kNoVerdict);
   const ProbeAnswer unknown = Ask(port, kLongEnough, "no such host");
-  EXPECT_EQ(unknown.verdict, ProbeVerdict::kUnreachable);
+  EXPECT_EQ(unknown.verdict, ProbeVerdict::kNoVerdict);
   EXPECT_THAT(unknown.detail, HasSubstr("name"));
 }
 
@@ -129,7 +129,7 @@ TEST_F(ProbeTest, AHostThatDropsPacketsGivesNoVerdict) {
     queue.push_back(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     connect(queue.back(), reinterpret_cast<sockaddr*>(&address), size);
   }
-  EXPECT_EQ(Ask(port, absl::Milliseconds(300)).verdict, ProbeVerdict::kUnreachable);
+  EXPECT_EQ(Ask(port, absl::Milliseconds(300)).verdict, ProbeVerdict::kNoVerdict);
   for (const int one : queue) close(one);
   close(listener);
 }
@@ -156,7 +156,7 @@ TEST_F(ProbeTest, AsksManyHostsAtOnceAndAnswersInTheirOrder) {
   for (std::size_t i = 0; i < answers.size(); i += 3) {
     EXPECT_EQ(answers[i].verdict, ProbeVerdict::kTrusted) << answers[i].detail;
     EXPECT_EQ(answers[i + 1].verdict, ProbeVerdict::kRefused);
-    EXPECT_EQ(answers[i + 2].verdict, ProbeVerdict::kUnreachable);
+    EXPECT_EQ(answers[i + 2].verdict, ProbeVerdict::kNoVerdict);
   }
   ASSERT_EQ(told.size(), targets.size());
   for (std::size_t i = 0; i < told.size(); ++i) EXPECT_EQ(told[i], i + 1);
