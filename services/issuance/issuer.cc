@@ -170,7 +170,7 @@ absl::Status Issuer::Record(store::Tables& tables, const Prepared& prepared) con
 }
 
 absl::Status Issuer::WithRetry(absl::FunctionRef<absl::Status()> attempt) const {
-  const absl::Status done = attempt();
+  absl::Status done = attempt();
   if (!absl::IsAborted(done)) return done;
   // Whoever rotated reads the list again too, but perhaps only after the second attempt.
   SIGNET_RETURN_IF_ERROR(authorities_.Reload());

@@ -281,7 +281,7 @@ absl::Status LintCross(const x509::Certificate& cross, const x509::Certificate& 
   SIGNET_RETURN_IF_ERROR(Require(X509_get_key_usage(bytes) == (KU_KEY_CERT_SIGN | KU_CRL_SIGN),
                                  "the keyUsage must be keyCertSign and cRLSign"));
   // The one that the subject's leaves name, which a foreign root may have computed in its own way.
-  const std::string own = subject.subject_key_id();
+  const std::string& own = subject.subject_key_id();
   SIGNET_RETURN_IF_ERROR(
       Require(cross.subject_key_id() == (own.empty() ? x509::KeyIdentifier(subject.public_key()) : own),
               "the subjectKeyIdentifier is not the other authority's"));
