@@ -103,6 +103,20 @@ absl::StatusOr<std::string> ServedSerial(absl::string_view text) {
   return SerialFromText(text);
 }
 
+// What a list that is cut at the comma `at` still needs: nothing between names, and within brackets the closing one and
+// what follows it in these names, as "]-ib" in "n[1,2]-ib".
+absl::string_view RestOfTerm(absl::string_view names, std::size_t at) {
+  const std::size_t open = names.rfind('[', at);
+  if (open == absl::string_view::npos || names.find(']', open) < at) return "";
+  const std::size_t close = std::min(names.find(']', at), names.size());
+  std::size_t end = close;
+  for (bool inside = true; end < names.size() && (inside || names[end] != ','); ++end) {
+    if (names[end] == ']') inside = false;
+    if (names[end] == '[') inside = true;
+  }
+  return names.substr(close, end - close);
+}
+
 // Shortens whatever names hosts, all alike, until the plan is a detail that travels. True when it shortened something.
 bool FitNames(v1::RotationPlan* plan) {
   const std::size_t whole = plan->ByteSizeLong();
@@ -254,14 +268,12 @@ absl::Status WithPlan(const absl::Status& status, const authority::Plan& plan) {
 
 std::string CutHostlist(absl::string_view names, std::size_t limit) {
   if (names.size() <= limit) return std::string(names);
-  // A comma at `limit` itself ends a list of that length; one within brackets needs room for the closing one.
+  // A comma at `limit` itself ends a list of that length.
   for (std::size_t end = limit + 1; end-- > 0;) {
     if (names[end] != ',') continue;
     const absl::string_view kept = names.substr(0, end);
-    const std::size_t open = kept.rfind('[');
-    const bool inside = open != absl::string_view::npos && kept.find(']', open) == absl::string_view::npos;
-    if (!inside) return std::string(kept);
-    if (end < limit) return absl::StrCat(kept, "]");
+    const absl::string_view rest = RestOfTerm(names, end);
+    if (kept.size() + rest.size() <= limit) return absl::StrCat(kept, rest);
   }
   return "";
 }

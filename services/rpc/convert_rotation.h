@@ -36,7 +36,7 @@ v1::RotationStep ToProto(authority::Step step);
 absl::Status WithPlan(const absl::Status& status, const authority::Plan& plan);
 
 // The longest beginning of a hostlist, or of a list with commas, of at most `limit` bytes that ends behind a whole name
-// or range: "n[1-3,7]" at 7 is "n[1-3]". Empty when there is none.
+// or range: "n[1-3,7]-ib" at 10 is "n[1-3]-ib". Empty when there is none.
 std::string CutHostlist(absl::string_view names, std::size_t limit);
 
 }  // namespace signet::rpc

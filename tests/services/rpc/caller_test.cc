@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "services/keys/private_key.h"
@@ -57,7 +58,7 @@ TEST(CallerOfCertificate, TakesTheRoleFromTheOneUri) {
     EXPECT_EQ(caller.role, role);
     EXPECT_EQ(caller.actor, "tls:signet://alpha/" + name + "/jane");
     EXPECT_EQ(caller.fault, "");
-    EXPECT_EQ(caller.serial, std::string(40, '1'));
+    EXPECT_EQ(caller.serial, absl::StrCat("5", std::string(39, '1')));
     EXPECT_EQ(RoleName(role), name);
   }
 }

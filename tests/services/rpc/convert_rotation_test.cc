@@ -307,6 +307,12 @@ TEST(CutHostlist, KeepsWholeNamesAndClosesItsBrackets) {
   EXPECT_EQ(CutHostlist(list, 7), "n[1-3]");
   EXPECT_EQ(CutHostlist(list, 6), "n[1-3]");
   EXPECT_EQ(CutHostlist(list, 5), "");
+  EXPECT_EQ(CutHostlist("n[1-3,7]-ib", 10), "n[1-3]-ib");
+  EXPECT_EQ(CutHostlist("n[1-3,7]-ib", 8), "");
+  EXPECT_EQ(CutHostlist("r[1,2]s[4,6],n1", 13), "r[1,2]s[4,6]");
+  EXPECT_EQ(CutHostlist("r[1,2]s[4,6],n1", 11), "r[1,2]s[4]");
+  EXPECT_EQ(CutHostlist("r[1,2]s[4-6],n1", 11), "r[1]s[4-6]");
+  EXPECT_EQ(CutHostlist("n[1,2", 3), "n[1");
   EXPECT_EQ(CutHostlist("verylongname", 3), "");
   EXPECT_EQ(CutHostlist(",a", 1), "");
   EXPECT_EQ(CutHostlist("", 0), "");

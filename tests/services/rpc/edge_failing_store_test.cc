@@ -97,6 +97,9 @@ TEST_F(EdgeFailingStoreTest, EveryReadIsWorthTryingAgain) {
   ExpectRetries(*ca_, &CaStub::ListAuditRecords, v1::ListAuditRecordsRequest());
   ExpectRetries(*ca_, &CaStub::ListAuditRecords, newest);
   ExpectRetries(*ca_, &CaStub::VerifyAudit, v1::VerifyAuditRequest());
+  ExpectRetries(*ca_, &CaStub::ListAuthorities, v1::ListAuthoritiesRequest());
+  ExpectRetries(*ca_, &CaStub::GetRotationStatus, v1::GetRotationStatusRequest());
+  ExpectRetries(*ca_, &CaStub::GetRevocationList, v1::GetRevocationListRequest());
   ExpectRetries(*nodes_, &NodeStub::ListTokens, all);
   ExpectRetries(*nodes_, &NodeStub::GetToken, token);
   ExpectRetries(*nodes_, &NodeStub::ListNodes, v1::ListNodesRequest());
@@ -144,6 +147,64 @@ TEST_F(EdgeFailingStoreTest, EveryChangeIsWorthTryingAgain) {
   v1::UnblockNodesRequest unblock;
   unblock.add_nodes("n1");
   ExpectRetries(*nodes_, &NodeStub::UnblockNodes, unblock);
+}
+
+TEST_F(EdgeFailingStoreTest, EveryStepOfARotationIsWorthTryingAgain) {
+  using CaStub = v1::CertAuthority::Stub;
+  v1::PrepareAuthorityRequest prepare;
+  prepare.set_dry_run(true);
+  ExpectRetries(*ca_, &CaStub::PrepareAuthority, prepare);
+  prepare.set_dry_run(false);
+  v1::PrepareAuthorityResponse prepared;
+  ASSERT_TRUE(ca_->PrepareAuthority(Soon().get(), prepare, &prepared).ok());
+  const std::string former = Must(world_.authorities->Active(store::Purpose::kSlurm))->id;
+  const std::string next = prepared.authority().id();
+  ExpectRetries(*ca_, &CaStub::GetRotationStatus, v1::GetRotationStatusRequest());
+  v1::AcknowledgeHostsRequest acknowledge;
+  acknowledge.set_authority_id(next);
+  acknowledge.add_hosts("n1");
+  acknowledge.set_reason("seen");
+  ExpectRetries(*ca_, &CaStub::AcknowledgeHosts, acknowledge);
+  v1::ReportHostRequest report;
+  report.mutable_report()->set_host("head1");
+  report.mutable_report()->set_program("slurmctld");
+  ExpectRetries(*ca_, &CaStub::ReportHost, report);
+  v1::IssueProbeCertificateRequest probe;
+  probe.set_authority_id(next);
+  probe.set_csr_pem(Csr("signet-probe"));
+  ExpectRetries(*ca_, &CaStub::IssueProbeCertificate, probe);
+  v1::RecordProbesRequest record;
+  record.set_authority_id(next);
+  v1::ProbeResult* result = record.add_results();
+  result->set_host("head1");
+  result->set_program("slurmctld");
+  result->set_trusted(true);
+  ExpectRetries(*ca_, &CaStub::RecordProbes, record);
+  v1::RecoverBundleRequest recover;
+  recover.set_at_least(100);
+  ExpectRetries(*ca_, &CaStub::RecoverBundle, recover);
+  v1::ChangeAuthorityRequest change;
+  change.set_authority_id(next);
+  change.set_verb(v1::ROTATION_VERB_ACTIVATE);
+  change.set_force_reason("a rehearsal");
+  ExpectRetries(*ca_, &CaStub::ChangeAuthority, change);
+  change.set_authority_id(former);
+  change.set_verb(v1::ROTATION_VERB_REVOKE);
+  ExpectRetries(*ca_, &CaStub::ChangeAuthority, change);
+  change.set_verb(v1::ROTATION_VERB_DESTROY);
+  ExpectRetries(*ca_, &CaStub::ChangeAuthority, change);
+  v1::RevokeCertificatesRequest revoke;
+  revoke.add_nodes("n1");
+  revoke.set_comment("sold");
+  ExpectRetries(*ca_, &CaStub::RevokeCertificates, revoke);
+  revoke.clear_nodes();
+  revoke.set_authority_id(former);
+  ExpectRetries(*ca_, &CaStub::RevokeCertificates, revoke);
+  v1::ReplaceStolenAuthorityRequest stolen;
+  stolen.set_authority_id(next);
+  stolen.set_confirm_subject(prepared.authority().subject());
+  stolen.set_reason("stolen");
+  ExpectRetries(*ca_, &CaStub::ReplaceStolenAuthority, stolen);
 }
 
 TEST_F(EdgeFailingStoreTest, ANodesRequestIsWorthSendingAgain) {

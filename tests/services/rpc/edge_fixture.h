@@ -37,10 +37,12 @@ class EdgeTest : public ::testing::Test {
     calls_ = std::make_unique<Calls>(Calls::Parts{*callers_, access_, *world_.audit, *world_.store, world_.clock,
                                                   world_.random, *world_.logger, metrics_},
                                      Limits{});
-    engines_ = std::make_unique<Engines>(
-        Engines{"alpha", "0.0.0", *world_.node_certificates, *world_.tokens, *world_.node_life, *world_.named,
-                *world_.authorities, *world_.rotation, *world_.sightings, *world_.revocation, *world_.custody,
-                *world_.audit, *world_.store, world_.clock, metrics_});
+    revocation_ =
+        std::make_unique<revocation::Revocation>(*world_.store, *world_.authorities, *world_.audit, world_.clock);
+    engines_ = std::make_unique<Engines>(Engines{"alpha", "0.0.0", *world_.node_certificates, *world_.tokens,
+                                                 *world_.node_life, *world_.named, *world_.authorities,
+                                                 *world_.rotation, *world_.sightings, *revocation_, *world_.custody,
+                                                 *world_.audit, *world_.store, world_.clock, metrics_});
     admin_ = Listen(Listener::kAdminSocket, AdminPath(), grpc::InsecureServerCredentials());
     controller_ = Listen(Listener::kControllerSocket, ControllerPath(), grpc::InsecureServerCredentials());
     credentials_ = ServerCredentials();
@@ -52,17 +54,22 @@ class EdgeTest : public ::testing::Test {
   // With a control certificate of that role and name; `nodes` for a provisioner. Without a certificate when `role` is
   // empty.
   Channel Network(const std::string& role = "", const std::string& name = "", const std::string& nodes = "") {
+    if (role.empty()) return NetworkWith("", "");
+    const keys::PrivateKey key = testing::SimulatedNode::NewKey();
+    return NetworkWith(PemOf(key), testing::Must(world_.named->IssueClient(
+                                                     role, name, nodes,
+                                                     testing::Must(keys::SignRequestPem(key, name, "")), world_.origin))
+                                       .chain_pem);
+  }
+  Channel NetworkWith(const std::string& key_pem, const std::string& chain_pem) {
     grpc::SslCredentialsOptions options;
     options.pem_root_certs = world_.Root(store::Purpose::kControl).pem();
-    if (!role.empty()) {
-      const keys::PrivateKey key = testing::SimulatedNode::NewKey();
-      options.pem_private_key = PemOf(key);
-      options.pem_cert_chain =
-          testing::Must(world_.named->IssueClient(role, name, nodes, testing::Must(keys::SignRequestPem(key, name, "")),
-                                                  world_.origin))
-              .chain_pem;
-    }
+    options.pem_private_key = key_pem;
+    options.pem_cert_chain = chain_pem;
     return ChannelTo(absl::StrCat("127.0.0.1:", network_->port()), grpc::SslCredentials(options));
+  }
+  static std::string PemOf(const keys::PrivateKey& key) {
+    return std::string(testing::Must(key.ToPem()).ExposeSecret());
   }
 
   static std::unique_ptr<grpc::ClientContext> Soon() {
@@ -163,6 +170,7 @@ class EdgeTest : public ::testing::Test {
   grpc::ResourceQuota quota_{"test"};
   std::unique_ptr<Callers> callers_;
   std::unique_ptr<Calls> calls_;
+  std::unique_ptr<revocation::Revocation> revocation_;
   std::unique_ptr<Engines> engines_;
   std::shared_ptr<NetworkCredentials> credentials_;  // outlives the server that listens with it
   std::unique_ptr<EdgeServer> admin_;
@@ -172,9 +180,6 @@ class EdgeTest : public ::testing::Test {
  private:
   std::string AdminPath() { return absl::StrCat("unix:", world_.dir.File("admin.sock")); }
   std::string ControllerPath() { return absl::StrCat("unix:", world_.dir.File("controller.sock")); }
-  static std::string PemOf(const keys::PrivateKey& key) {
-    return std::string(testing::Must(key.ToPem()).ExposeSecret());
-  }
   std::unique_ptr<EdgeServer> Listen(Listener listener, const std::string& address,
                                      std::shared_ptr<grpc::ServerCredentials> credentials) {
     auto server = testing::Must(

@@ -2,7 +2,9 @@
 #include <string>
 #include <vector>
 
+#include "services/policy/profile.h"
 #include "services/x509/certificate.h"
+#include "services/x509/certificate_template.h"
 #include "tests/services/rpc/edge_fixture.h"
 
 namespace signet::rpc {
@@ -152,6 +154,20 @@ TEST_F(EdgeRevocationTest, AStoreThatCannotTellWhetherAClientIsRevokedOpensNothi
   EXPECT_EQ(unknown.error_code(), grpc::StatusCode::UNAVAILABLE);
   EXPECT_EQ(listed.authorities_size(), 0);
   EXPECT_TRUE(Ca(auditor)->ListAuthorities(Soon().get(), {}, &listed).ok());
+}
+
+TEST_F(EdgeRevocationTest, AClientThatARestoredStoreDoesNotKnowHoldsByItsSignature) {
+  const auto control = Must(world_.authorities->Active(store::Purpose::kControl));
+  const keys::PrivateKey key = SimulatedNode::NewKey();
+  const auto leaf =
+      Must(policy::LeafTemplate(policy::ControlProfile(), {"jane", {}, {"signet://alpha/auditor/jane"}},
+                                key.public_key(), control->certificate, world_.random.Bytes(20), absl::Now()));
+  const auto algorithm = keys::DefaultAlgorithm(control->certificate.public_key());
+  const std::string tbs = Must(x509::EncodeTbs(leaf, algorithm));
+  const auto certificate = Must(x509::Certificate::FromDer(
+      x509::AssembleCertificate(tbs, algorithm, Must(control->signer->Sign(algorithm, tbs)))));
+  v1::GetStatusResponse status;
+  EXPECT_TRUE(Ca(NetworkWith(PemOf(key), certificate.pem()))->GetStatus(Soon().get(), {}, &status).ok());
 }
 
 TEST_F(EdgeRevocationTest, WithoutACertificateThereIsNothingToRenew) {
