@@ -6,16 +6,22 @@
 #include <utility>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "absl/time/time.h"
 #include "adapters/slurm/host.h"
 #include "adapters/slurm/settled_file.h"
 #include "services/bundle/writer.h"
+#include "services/files/file.h"
 #include "services/names/node_name.h"
+#include "services/x509/certificate.h"
 
 namespace signet::slurm {
 namespace {
 
 constexpr char kSlurmctld[] = "slurmctld";
+
+using Processes = std::vector<RunningProgram>;
 
 v1::HostReport Begin(const Config& config, const std::string& host, const std::string& program) {
   v1::HostReport report;
@@ -34,19 +40,41 @@ void SetLoaded(v1::HostReport& report, v1::LoadedEvidence evidence) {
   report.set_loaded_evidence(evidence);
 }
 
+// True when all of them started with each of these files as it is now. Called before and after a file is read: what was
+// replaced meanwhile may not be what was looked at.
+bool AllHaveRead(const Processes& processes, const std::vector<std::string>& files) {
+  absl::Time settled = absl::InfinitePast();
+  for (const std::string& file : files) {
+    const absl::StatusOr<absl::Time> at = SettledAt(file);
+    if (!at.ok()) return false;
+    settled = std::max(settled, *at);
+  }
+  return !processes.empty() && std::all_of(processes.begin(), processes.end(),
+                                           [settled](const auto& process) { return process.started_at >= settled; });
+}
+
+// Slurm's own names: ctld_cert.pem and ctld_cert_key.pem, dbd_…, restd_….
+std::string ServedSerial(const Config& config, const std::string& program, const Processes& processes) {
+  const std::string pair = absl::StrCat(config.ca_cert_file.substr(0, config.ca_cert_file.rfind('/')), "/",
+                                        absl::StripPrefix(program, "slurm"));
+  const std::vector<std::string> files = {pair + "_cert.pem", pair + "_cert_key.pem"};
+  if (!AllHaveRead(processes, files)) return "";
+  const absl::StatusOr<std::string> pem = files::Read(files.front());
+  if (!pem.ok()) return "";
+  const absl::StatusOr<std::vector<x509::Certificate>> chain = x509::Certificate::ListFromPem(*pem);
+  return chain.ok() && AllHaveRead(processes, files) ? chain->front().serial() : "";
+}
+
 }  // namespace
 
 v1::HostReport ReportOfDaemon(const Config& config, const std::string& host, const std::string& program,
-                              const std::vector<RunningProgram>& processes) {
-  const absl::StatusOr<absl::Time> before = SettledAt(config.ca_cert_file);
+                              const Processes& processes) {
+  const bool before = AllHaveRead(processes, {config.ca_cert_file});
   v1::HostReport report = Begin(config, host, program);
-  const absl::StatusOr<absl::Time> after = SettledAt(config.ca_cert_file);
-  // Replaced meanwhile, the file that was read may not be the one that was looked at.
-  if (!before.ok() || !after.ok() || *before != *after || processes.empty()) return report;
-  const bool all_read_it = std::all_of(processes.begin(), processes.end(), [&after](const RunningProgram& process) {
-    return process.started_at >= *after;
-  });
-  if (all_read_it) SetLoaded(report, v1::LOADED_EVIDENCE_STARTED_AFTER_FILE);
+  if (before && AllHaveRead(processes, {config.ca_cert_file})) {
+    SetLoaded(report, v1::LOADED_EVIDENCE_STARTED_AFTER_FILE);
+  }
+  report.set_served_serial(ServedSerial(config, program, processes));
   return report;
 }
 
@@ -59,7 +87,7 @@ v1::HostReport ReportOfCommands(const Config& config, const std::string& host) {
 std::optional<v1::HostReport> ReportOfSlurmctld(const Config& config) {
   const std::string host = ShortHostName();
   if (!names::CheckNodeName(host).ok()) return std::nullopt;
-  std::vector<RunningProgram> processes;
+  Processes processes;
   absl::StatusOr<RunningProgram> parent = ObserveProgram(getppid());
   if (parent.ok() && parent->name == kSlurmctld) processes.push_back(*std::move(parent));
   return ReportOfDaemon(config, host, kSlurmctld, processes);

@@ -12,9 +12,9 @@
 
 namespace signet::slurm {
 
-// Of `program`, which reads ca_cert_file at its start and never later. Loaded counts as known only when every one of
-// `processes` (and there is one) started when ca_cert_file was settled as it is now (see SettledAt); in doubt it is
-// unset.
+// Of `program`, which reads its files at its start and never later. What it has loaded counts as known only when every
+// one of `processes` (and there is one) started when ca_cert_file was settled as it is now (see SettledAt); likewise
+// the certificate that it serves, which is looked for beside ca_cert_file under Slurm's name. In doubt either is unset.
 v1::HostReport ReportOfDaemon(const Config& config, const std::string& host, const std::string& program,
                               const std::vector<RunningProgram>& processes);
 

@@ -65,18 +65,21 @@ std::string DescribeReport(const v1::HostReport& report, const std::string& ca_c
   const std::string file =
       absl::StrCat("reported for ", report.host(), ": ", ca_cert_file, ", ",
                    generation == 0 ? "not written by signet" : absl::StrCat("generation ", generation));
+  const std::string serves =
+      report.served_serial().empty() ? "" : absl::StrCat("; it serves certificate ", report.served_serial());
   switch (report.loaded_evidence()) {
     case v1::LOADED_EVIDENCE_READ_EACH_TIME:
       return absl::StrCat(file, ", which every command reads at its start\n");
     case v1::LOADED_EVIDENCE_STARTED_AFTER_FILE:
-      return absl::StrCat(file, ", which ", report.program(), " has loaded: it started later\n");
+      return absl::StrCat(file, ", which ", report.program(), " has loaded: it started later", serves, "\n");
     default:
       break;
   }
-  return absl::StrCat(
-      file, "; ", report.program(), " may hold an older one: it did not start clearly after the file's last change; ",
-      report.program() == "slurmctld" ? "scontrol reconfigure" : absl::StrCat("systemctl restart ", report.program()),
-      "\n");
+  const std::string next =
+      report.program() == "slurmctld" ? "scontrol reconfigure" : absl::StrCat("systemctl restart ", report.program());
+  return absl::StrCat(file, "; ", report.program(),
+                      " may hold an older one: it did not start clearly after the file's last change", serves, "; ",
+                      next, "\n");
 }
 
 absl::StatusOr<std::string> Report(const Config& config, const std::string& program, const Deadline& deadline) {

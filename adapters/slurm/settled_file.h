@@ -9,9 +9,9 @@
 
 namespace signet::slurm {
 
-// What lies between a change and the programs that certainly saw it: file systems and process tables tell time
-// coarsely.
-inline constexpr absl::Duration kSettles = absl::Seconds(2);
+// What lies between a change and the programs that certainly saw it. File systems and process tables tell the time to
+// ten milliseconds; `signetctl service renew` waits a little longer than this between its files and a reload.
+inline constexpr absl::Duration kSettles = absl::Seconds(1);
 // The same where another host's clock stamped the change.
 inline constexpr absl::Duration kSettlesOverNetwork = absl::Minutes(5);
 

@@ -36,7 +36,7 @@ class HostReportTest : public testing::Test {
   const Scratch scratch_;
   const Config config_ = ConfigIn(scratch_);
   const keys::PrivateKey bundle_key_ = *keys::PrivateKey::Generate(x509::KeyType::kEcP256);
-  // Files were written before, and settle two seconds later.
+  // Files are written after this, and settle a second later.
   const absl::Time now_ = absl::Now();
   const absl::Time later_ = now_ + absl::Minutes(1);
 };
@@ -54,7 +54,7 @@ TEST_F(HostReportTest, ADaemonThatStartedLaterHasLoadedWhatIsOnDisk) {
 }
 
 TEST_F(HostReportTest, ADaemonThatStartedBeforeOrHardlyAfterIsInDoubt) {
-  for (const absl::Time start : {now_ - absl::Hours(1), now_, now_ + absl::Seconds(1), absl::InfinitePast()}) {
+  for (const absl::Time start : {now_ - absl::Hours(1), now_, now_ + absl::Milliseconds(500), absl::InfinitePast()}) {
     const v1::HostReport report = Slurmdbd({start});
     ExpectUnknown(report);
     EXPECT_EQ(report.bundle_on_disk().generation(), 7u);
@@ -64,6 +64,25 @@ TEST_F(HostReportTest, ADaemonThatStartedBeforeOrHardlyAfterIsInDoubt) {
 TEST_F(HostReportTest, OneProcessThatStartedBeforeOrNoneIsADoubt) {
   ExpectUnknown(Slurmdbd({later_, now_ - absl::Hours(1)}));
   ExpectUnknown(Slurmdbd({}));
+}
+
+TEST_F(HostReportTest, TellsTheCertificateThatAProcessWhichStartedLaterServes) {
+  const TestAuthority authority;
+  const auto key = *keys::PrivateKey::Generate(x509::KeyType::kEcP256);
+  const std::string chain =
+      authority.Issue(key.public_key(), "slurmdbd", now_ - absl::Hours(1), now_ + absl::Hours(9)) +
+      TestAuthority("Former CA").VouchFor(authority, now_ + absl::Hours(9));
+  EXPECT_EQ(Slurmdbd({later_}).served_serial(), "") << "it may lie elsewhere";
+  WriteFile(scratch_ / "dbd_cert.pem", chain);
+  EXPECT_EQ(Slurmdbd({later_}).served_serial(), "") << "a certificate without its key is not served";
+  WriteFile(scratch_ / "dbd_cert_key.pem", "not read", 0600);
+  EXPECT_EQ(Slurmdbd({later_}).served_serial(), x509::Certificate::ListFromPem(chain)->front().serial());
+  EXPECT_EQ(Slurmdbd({now_ - absl::Hours(1)}).served_serial(), "");
+  EXPECT_EQ(Slurmdbd({}).served_serial(), "");
+  EXPECT_EQ(ReportOfDaemon(config_, "head1", "slurmrestd", {{"slurmrestd", later_}}).served_serial(), "");
+  WriteFile(scratch_ / "dbd_cert.pem", "garbage");
+  EXPECT_EQ(Slurmdbd({later_}).served_serial(), "");
+  EXPECT_EQ(Slurmdbd({later_}).loaded_evidence(), v1::LOADED_EVIDENCE_STARTED_AFTER_FILE);
 }
 
 TEST_F(HostReportTest, NoFileIsNotLoaded) {
