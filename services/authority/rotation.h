@@ -59,6 +59,8 @@ struct Replacement {
   Plan plan;
 };
 
+// kSpreading: a prepared root, or the one that took a stolen one's place, is not known to be loaded everywhere, or
+// waits to be activated.
 enum class Step { kIdle = 1, kSpreading = 2, kHolding = 3 };
 struct Standing {
   Step step = Step::kIdle;

@@ -38,12 +38,23 @@ absl::StatusOr<std::vector<Blocker>> GatesOf(Verb verb, const store::AuthorityRo
 }
 
 absl::Status GateClosed(const store::AuthorityRow& row, Verb verb, const std::vector<Blocker>& blockers) {
+  // Names may fill pages: they travel in the plan.
+  const std::string causes =
+      absl::StrJoin(blockers, "; ", [](std::string* out, const Blocker& one) { out->append(one.cause); });
   return base::Refusal(absl::StatusCode::kFailedPrecondition, base::kGateClosed,
-                       absl::StrCat(VerbName(verb), " of ", Described(row), ": ", FoldBlockers(blockers)),
-                       blockers.front().next);
+                       absl::StrCat(VerbName(verb), " of ", Described(row), ": ", causes), blockers.front().next);
 }
 
-// Who gives up the bundle's trust, or signs no more: in the words of a plan.
+// As of two subordinates of one root.
+bool SharesItsAnchor(const store::AuthorityRow& row, const Ground& ground) {
+  const auto anchor = AnchorOf(row);
+  return std::any_of(ground.rows.begin(), ground.rows.end(), [&](const store::AuthorityRow& other) {
+    if (other.id == row.id || other.purpose != row.purpose || !IsTrusted(other.state)) return false;
+    const auto others = AnchorOf(other);
+    return anchor.ok() && others.ok() && others->public_key() == anchor->public_key();
+  });
+}
+
 std::vector<std::string> StepsOf(Verb verb, const store::AuthorityRow& row, const Ground& ground, const Draft& draft,
                                  const RotationRules& rules, absl::Time now) {
   const store::AuthorityRow* active = ground.Active();
@@ -62,7 +73,13 @@ std::vector<std::string> StepsOf(Verb verb, const store::AuthorityRow& row, cons
       break;
     case Verb::kWithdraw:
     case Verb::kRevoke:
-      add(Described(row), " leaves the trust bundle for good");
+      if (SharesItsAnchor(row, ground)) {
+        add(Described(row),
+            " is revoked, and its root stays in the trust bundle for another authority below it: what it "
+            "signed is accepted until it ends; where its key may be stolen, use emergency instead");
+      } else {
+        add(Described(row), " leaves the trust bundle for good");
+      }
       for (const store::CrossRow& cross : ground.crosses) {
         const store::AuthorityRow* issuer = ground.Find(cross.issuer_id);
         if (cross.subject_id != row.id || cross.not_after < now || issuer == nullptr || !IsTrusted(issuer->state)) {

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "absl/functional/function_ref.h"
@@ -67,12 +68,14 @@ std::string NextOf(const std::vector<Blocker>& blockers, std::string when_open) 
   return blockers.empty() ? std::move(when_open) : blockers.front().next;
 }
 
-absl::Status Spreading(const store::Tables& tables, const store::AuthorityRow& row, absl::Time now,
-                       Standing& standing) {
+// The root of `row` spreads, and `blockers` are whom it has not reached.
+absl::Status Spreading(const store::Tables& tables, const store::AuthorityRow& row, std::vector<Blocker> blockers,
+                       std::string when_open, absl::Time now, Standing& standing) {
   standing.step = Step::kSpreading;
   standing.authority_id = row.id;
   standing.since = row.created_at;
-  SIGNET_ASSIGN_OR_RETURN(standing.blockers, NotLoaded(tables, row, row.created_at, now));
+  standing.blockers = std::move(blockers);
+  standing.next = NextOf(standing.blockers, std::move(when_open));
   SIGNET_ASSIGN_OR_RETURN(const int64_t nodes, CountCertified(tables, now));
   int64_t missing = 0;
   std::string others;
@@ -86,8 +89,26 @@ absl::Status Spreading(const store::Tables& tables, const store::AuthorityRow& r
   standing.summary =
       absl::StrCat(NameOf(row), " spreads since ", DurationText(now - standing.since), ": ", nodes - missing, " of ",
                    Counted(nodes, "node"), " ", nodes == 1 ? "has" : "have", " loaded it", others);
-  standing.next = NextOf(standing.blockers, VerbCommand(Verb::kActivate, row));
   return absl::OkStatus();
+}
+
+// Whom the replacement of a stolen authority has not reached: who has not loaded the root of `active`, which took its
+// place, and who serves certificates of those that left. Empty too when `active` took no such place.
+absl::StatusOr<std::vector<Blocker>> AfterTheft(const store::Tables& tables, const Ground& ground,
+                                                const store::AuthorityRow& active, absl::Time now) {
+  std::vector<Blocker> served;
+  bool replaced = false;
+  for (const store::AuthorityRow* row : ground.InState(store::AuthorityState::kRevoked)) {
+    // In good order an authority retires before it is revoked.
+    if (row->revoked_at != active.created_at) continue;
+    replaced = true;
+    SIGNET_ASSIGN_OR_RETURN(std::vector<Blocker> more, StillServed(tables, *row, now));
+    std::move(more.begin(), more.end(), std::back_inserter(served));
+  }
+  if (!replaced) return served;
+  SIGNET_ASSIGN_OR_RETURN(std::vector<Blocker> blockers, NotLoaded(tables, active, active.created_at, now));
+  std::move(served.begin(), served.end(), std::back_inserter(blockers));
+  return blockers;
 }
 
 absl::Status Holding(const store::Tables& tables, const store::AuthorityRow& row, const store::AuthorityRow* active,
@@ -116,8 +137,17 @@ absl::StatusOr<Standing> Rotation::Stand() const {
     const store::AuthorityRow* active = ground.Active();
     const auto prepared = ground.InState(store::AuthorityState::kPrepared);
     const auto retired = ground.InState(store::AuthorityState::kRetired);
-    if (!prepared.empty()) {
-      SIGNET_RETURN_IF_ERROR(Spreading(tables, *prepared.front(), now, standing));
+    std::vector<Blocker> theft;
+    if (active != nullptr) {
+      SIGNET_ASSIGN_OR_RETURN(theft, AfterTheft(tables, ground, *active, now));
+    }
+    if (!theft.empty()) {
+      SIGNET_RETURN_IF_ERROR(Spreading(tables, *active, std::move(theft), "", now, standing));
+    } else if (!prepared.empty()) {
+      const store::AuthorityRow& row = *prepared.front();
+      SIGNET_ASSIGN_OR_RETURN(std::vector<Blocker> blockers, NotLoaded(tables, row, row.created_at, now));
+      SIGNET_RETURN_IF_ERROR(
+          Spreading(tables, row, std::move(blockers), VerbCommand(Verb::kActivate, row), now, standing));
     } else if (!retired.empty()) {
       SIGNET_RETURN_IF_ERROR(Holding(tables, *retired.front(), active, rules_.hold, now, standing));
     } else if (active != nullptr) {

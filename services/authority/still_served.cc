@@ -43,6 +43,12 @@ std::map<std::string, std::string> ServedSerials(const std::string& service,
   return served;
 }
 
+// Since when it signs no more.
+absl::Time Since(const store::AuthorityRow& row) {
+  if (row.retired_at == absl::InfinitePast() && row.revoked_at != absl::InfinitePast()) return row.revoked_at;
+  return std::max(row.retired_at, row.created_at);
+}
+
 struct Question {
   const store::Tables& tables;
   const store::AuthorityRow& authority;
@@ -92,7 +98,7 @@ absl::Status AddServices(const Question& question, std::vector<Blocker>& blocker
   }
   if (services.empty()) return absl::OkStatus();
   Blocker blocker = BlockerOf(BlockerKind::kServiceCertificate, absl::StrJoin(services, ","), services.size(),
-                              question.authority.retired_at);
+                              Since(question.authority));
   blocker.cause = absl::StrCat("certificates under ", NameOf(question.authority), ": ", absl::StrJoin(faults, "; "));
   blocker.next = absl::StrCat("signetctl service issue ", services.front(), ", load it, then ",
                               ProbeCommand(question.authority), ", or ", AckCommand(blocker.names, question.authority));
@@ -124,8 +130,7 @@ absl::StatusOr<std::vector<Blocker>> StillServed(const store::Tables& tables, co
   SIGNET_ASSIGN_OR_RETURN(question.reports, RecentReports(tables, now));
   SIGNET_ASSIGN_OR_RETURN(question.probes, NewestProbes(tables));
   // Before it retired, an acknowledgement said that a host had loaded its root, and nothing of what is served.
-  SIGNET_ASSIGN_OR_RETURN(question.acked,
-                          AckedSince(tables, authority.id, std::max(authority.retired_at, authority.created_at)));
+  SIGNET_ASSIGN_OR_RETURN(question.acked, AckedSince(tables, authority.id, Since(authority)));
   std::vector<Blocker> blockers;
   SIGNET_ASSIGN_OR_RETURN(const std::set<std::string> nodes,
                           NodesThat(tables, now, [&](const store::NodeRow& node) -> absl::StatusOr<bool> {
@@ -134,7 +139,7 @@ absl::StatusOr<std::vector<Blocker>> StillServed(const store::Tables& tables, co
   if (!nodes.empty()) {
     Blocker blocker = BlockerOf(BlockerKind::kNodeCertificate,
                                 names::CompressHostlist(std::vector<std::string>(nodes.begin(), nodes.end())),
-                                nodes.size(), authority.retired_at);
+                                nodes.size(), Since(authority));
     blocker.cause = absl::StrCat(Counted(blocker.count, "node"), nodes.size() == 1 ? " has" : " have",
                                  " no newer certificate than one under ", NameOf(authority));
     blocker.next = "wait for the next renewal of each; signetctl node explain NODE tells why one does not renew";

@@ -149,25 +149,25 @@ TEST_F(EmergencyTest, ANodeRenewsByItsIdentityKeyUnderTheNewRoot) {
   EXPECT_EQ(world.Certificates("n1").front().authority_id, active);
 }
 
-TEST_F(EmergencyTest, WhoeverHangsBelowTheSameAnchorLeavesToo) {
-  // Two subordinates of one root, as rows: to take the one out, the root has to go.
-  const std::string stolen = ActiveId();
-  const std::string other = Prepare();
-  const auto share = [&](store::Tables& tables) -> absl::Status {
-    store::AuthorityRow first;
-    for (const store::AuthorityRow& row : Must(tables.authorities().List())) {
-      if (row.id == stolen) first = row;
-    }
-    for (store::AuthorityRow row : Must(tables.authorities().List())) {
-      if (row.id != other) continue;
-      row.anchor_der = first.certificate_der;
-      return tables.authorities().Update(row);
-    }
-    return absl::NotFoundError("no row");
-  };
-  Must(world.store->Write(share));
-  const Replacement replaced = Must(ReplaceStolen(stolen, true));
-  EXPECT_THAT(replaced.revoked_ids, UnorderedElementsAre(stolen, other));
+TEST_F(EmergencyTest, TheStandingNamesWhomTheNewRootHasNotReached) {
+  Ask("n1", FileHash(), FileHash());
+  Ask("n2", FileHash(), FileHash());
+  Prepare();
+  world.clock.Advance(absl::Hours(1));
+  const std::string active = Must(ReplaceStolen(ActiveId())).active_id;
+  world.clock.Advance(absl::Minutes(5));
+  Standing standing = Must(world.rotation->Stand());
+  EXPECT_EQ(standing.authority_id, active);
+  EXPECT_EQ(standing.step, Step::kSpreading);
+  EXPECT_THAT(standing.summary, HasSubstr("Slurm CA 3 spreads since 5m: 0 of 2 nodes have loaded it"));
+  ASSERT_EQ(standing.blockers.size(), 2U);
+  EXPECT_EQ(standing.blockers[0].kind, BlockerKind::kNodeNotLoaded);
+  EXPECT_EQ(standing.blockers[1].kind, BlockerKind::kNodeCertificate);
+  EXPECT_EQ(standing.blockers[1].names, "n[1-2]");
+  EXPECT_THAT(standing.next, HasSubstr("signetctl rotation probe"));
+  for (const std::string node : {"n1", "n2"}) Ask(node, FileHash(), FileHash());
+  standing = Must(world.rotation->Stand());
+  EXPECT_NE(standing.authority_id, active);  // the prepared one is next
 }
 
 class RecoverTest : public RotationTest {};
