@@ -5,7 +5,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -19,13 +18,6 @@ namespace signet::revocation {
 
 class RevocationTest : public ::testing::Test {
  protected:
-  RevocationTest() { MakeRevocation(); }
-
-  void Restart() {
-    revocation_.reset();
-    world_.Restart();
-    MakeRevocation();
-  }
   // The reason of the refusal; "" when a certificate came.
   std::string Refused(const testing::NodeRequest& request) {
     return base::ReasonOf(world_.node_certificates->Sign(request.csr_pem, world_.origin).status());
@@ -76,7 +68,7 @@ class RevocationTest : public ::testing::Test {
     request.authority_id = id;
     return request;
   }
-  absl::StatusOr<Revoked> Revoke(const Request& request) { return revocation_->Revoke(request, world_.origin); }
+  absl::StatusOr<Revoked> Revoke(const Request& request) { return world_.revocation->Revoke(request, world_.origin); }
 
   std::string SlurmId() { return testing::Must(world_.authorities->Active(store::Purpose::kSlurm))->id; }
   // As a rotation leaves the authority that was active.
@@ -94,14 +86,8 @@ class RevocationTest : public ::testing::Test {
   }
 
   testing::World world_;
-  std::unique_ptr<Revocation> revocation_;
   testing::SimulatedNode n1_{"n1", world_.clock};
   testing::SimulatedNode n2_{"n2", world_.clock};
-
- private:
-  void MakeRevocation() {
-    revocation_ = std::make_unique<Revocation>(*world_.store, *world_.authorities, *world_.audit, world_.clock);
-  }
 };
 
 }  // namespace signet::revocation

@@ -23,7 +23,9 @@ using Crl = x509::OpensslPtr<X509_CRL, X509_CRL_free>;
 
 class RevocationListTest : public RevocationTest {
  protected:
-  store::RevocationListRow List(const std::string& authority_id = "") { return Must(revocation_->List(authority_id)); }
+  store::RevocationListRow List(const std::string& authority_id = "") {
+    return Must(world_.revocation->List(authority_id));
+  }
   static Crl Parse(const store::RevocationListRow& list) {
     const auto* bytes = reinterpret_cast<const unsigned char*>(list.der.data());
     return Crl(d2i_X509_CRL(nullptr, &bytes, static_cast<long>(list.der.size())));
@@ -156,12 +158,12 @@ TEST_F(RevocationListTest, ARetiredAuthorityStillSignsOneAndARevokedOneDoesNot) 
   const store::RevocationListRow list = List(id);
   EXPECT_EQ(list.entries, 1);
   EXPECT_EQ(X509_CRL_verify(Parse(list).get(), X509_get0_pubkey(root.ParseWithOpenssl().get())), 1);
-  EXPECT_TRUE(absl::IsFailedPrecondition(revocation_->List("").status())) << "none is active";
+  EXPECT_TRUE(absl::IsFailedPrecondition(world_.revocation->List("").status())) << "none is active";
   SetState(id, store::AuthorityState::kRevoked);
-  const absl::Status refused = revocation_->List(id).status();
+  const absl::Status refused = world_.revocation->List(id).status();
   EXPECT_TRUE(absl::IsFailedPrecondition(refused)) << refused;
   EXPECT_THAT(std::string(refused.message()), HasSubstr(id));
-  EXPECT_TRUE(absl::IsNotFound(revocation_->List("ffff").status()));
+  EXPECT_TRUE(absl::IsNotFound(world_.revocation->List("ffff").status()));
 }
 
 TEST_F(RevocationListTest, AnAuthorityThatMayNotSignListsSignsNone) {
@@ -180,7 +182,7 @@ TEST_F(RevocationListTest, AnAuthorityThatMayNotSignListsSignsNone) {
     return absl::NotFoundError(active->id);
   }));
   Must(world_.authorities->Reload());
-  const absl::Status refused = revocation_->List("").status();
+  const absl::Status refused = world_.revocation->List("").status();
   EXPECT_TRUE(absl::IsFailedPrecondition(refused)) << refused;
   EXPECT_THAT(std::string(refused.message()), HasSubstr("does not allow it to sign revocation lists"));
 }
@@ -189,7 +191,7 @@ TEST_F(RevocationListTest, ItsNumberGoesOnAfterARestart) {
   Enrol(n1_);
   List();
   Must(Revoke(BySerial({Serial("n1")})));
-  Restart();
+  world_.Restart();
   EXPECT_EQ(List().number, 1u);
   Tick(kListPause);
   EXPECT_EQ(List().number, 2u);
@@ -197,10 +199,10 @@ TEST_F(RevocationListTest, ItsNumberGoesOnAfterARestart) {
 
 TEST_F(RevocationListTest, OneThatWasNotStoredDoesNotGetOut) {
   world_.store->FailCommits(1);
-  EXPECT_TRUE(absl::IsUnavailable(revocation_->List("").status()));
+  EXPECT_TRUE(absl::IsUnavailable(world_.revocation->List("").status()));
   for (int call = 1;; ++call) {
     world_.store->FailCall(call);
-    const absl::Status status = revocation_->List("").status();
+    const absl::Status status = world_.revocation->List("").status();
     if (!world_.store->failed_a_call()) break;
     EXPECT_TRUE(absl::IsUnavailable(status)) << call << ": " << status;
   }
@@ -226,7 +228,7 @@ TEST_F(RevocationListTest, OfTwoServersTheFirstWins) {
   std::vector<std::thread> threads;
   threads.reserve(lists.size());
   for (std::size_t i = 0; i < lists.size(); ++i) {
-    threads.emplace_back([&, i] { lists[i] = Must((i % 2 == 0 ? *revocation_ : other).List("")); });
+    threads.emplace_back([&, i] { lists[i] = Must((i % 2 == 0 ? *world_.revocation : other).List("")); });
   }
   for (std::thread& thread : threads) thread.join();
   for (const store::RevocationListRow& list : lists) EXPECT_EQ(list.der, lists[0].der);

@@ -333,7 +333,7 @@ TEST_F(RevocationTest, OfManyAtOnceOneRevokes) {
 TEST_F(RevocationTest, SurvivesARestart) {
   Enrol(n1_);
   Must(Revoke(ByNode({"n1"})));
-  Restart();
+  world_.Restart();
   EXPECT_EQ(Row(Serial("n1")).state, store::CertificateState::kRevoked);
   EXPECT_EQ(base::ReasonOf(Ask(n1_)), base::kIdentityEnded);
 }

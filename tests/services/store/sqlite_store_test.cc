@@ -9,6 +9,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 
 #include "services/base/reason.h"
 #include "services/base/status_macros.h"
@@ -119,6 +120,24 @@ TEST_F(SqliteStoreTest, LeavesOneFileBehind) {
     ++files;
   }
   EXPECT_EQ(files, 1);
+}
+
+TEST_F(SqliteStoreTest, OverwritesAKeyThatIsDestroyed) {
+  const std::string key = "the sealed key of an authority that is destroyed";
+  const auto holds = [&] {
+    std::ifstream file(path_, std::ios::binary);
+    const std::string bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+    return bytes.find(key) != std::string::npos;
+  };
+  AuthorityRow row = Authority("a1");
+  row.handle = key;
+  ASSERT_EQ(OpenStore().value()->Write([&](Tables& tables) { return tables.authorities().Insert(row); }),
+            absl::OkStatus());
+  ASSERT_TRUE(holds());
+  row.handle.clear();
+  ASSERT_EQ(OpenStore().value()->Write([&](Tables& tables) { return tables.authorities().Update(row); }),
+            absl::OkStatus());
+  EXPECT_FALSE(holds());
 }
 
 TEST_F(SqliteStoreTest, RefusesASymbolicLinkADirectoryAndAMissingDirectory) {
