@@ -97,7 +97,7 @@ absl::Status Rotation::Commit(const Draft& draft, const Ground& ground) const {
 }
 
 absl::Status Rotation::ReloadAfter(absl::string_view done) const {
-  const absl::Status reloaded = parts_.authorities.Reload();
+  absl::Status reloaded = parts_.authorities.Reload();
   if (reloaded.ok()) return reloaded;
   return base::Refusal(reloaded.code(), base::ReasonOf(reloaded),
                        absl::StrCat(done, " is done and stored, but the list of authorities could not be read again: ",

@@ -45,6 +45,7 @@ std::vector<std::string> StepsOf(const Ground& ground, absl::string_view stolen_
                                  const std::vector<store::AuthorityRow>& revoked, absl::string_view new_subject,
                                  uint64_t generation) {
   std::vector<std::string> steps;
+  steps.reserve(revoked.size());
   for (const store::AuthorityRow& row : revoked) {
     steps.push_back(absl::StrCat(Described(row), " leaves the trust bundle for good",
                                  row.id == stolen_id ? "" : ": by it the stolen key would still be accepted"));

@@ -64,18 +64,18 @@ absl::StatusOr<Seen> ReadSeen(const store::Tables& tables, uint64_t newest) {
   return seen;
 }
 
-std::string NextOf(const std::vector<Blocker>& blockers, std::string when_open) {
-  return blockers.empty() ? std::move(when_open) : blockers.front().next;
+std::string NextOf(const std::vector<Blocker>& blockers, const std::string& when_open) {
+  return blockers.empty() ? when_open : blockers.front().next;
 }
 
 // The root of `row` spreads, and `blockers` are whom it has not reached.
 absl::Status Spreading(const store::Tables& tables, const store::AuthorityRow& row, std::vector<Blocker> blockers,
-                       std::string when_open, absl::Time now, Standing& standing) {
+                       const std::string& when_open, absl::Time now, Standing& standing) {
   standing.step = Step::kSpreading;
   standing.authority_id = row.id;
   standing.since = row.created_at;
   standing.blockers = std::move(blockers);
-  standing.next = NextOf(standing.blockers, std::move(when_open));
+  standing.next = NextOf(standing.blockers, when_open);
   SIGNET_ASSIGN_OR_RETURN(const int64_t nodes, CountCertified(tables, now));
   int64_t missing = 0;
   std::string others;
