@@ -100,7 +100,7 @@ absl::Status AddServices(const Question& question, std::vector<Blocker>& blocker
   Blocker blocker = BlockerOf(BlockerKind::kServiceCertificate, absl::StrJoin(services, ","), services.size(),
                               Since(question.authority));
   blocker.cause = absl::StrCat("certificates under ", NameOf(question.authority), ": ", absl::StrJoin(faults, "; "));
-  blocker.next = absl::StrCat("signetctl service issue ", services.front(), ", load it, then ",
+  blocker.next = absl::StrCat("signetctl service renew ", services.front(), " --now, on its host, then ",
                               ProbeCommand(question.authority), ", or ", AckCommand(blocker.names, question.authority));
   blockers.push_back(std::move(blocker));
   return absl::OkStatus();

@@ -149,5 +149,14 @@ TEST_F(SignedBundleTest, HasAHashThatSigningAgainDoesNotChange) {
   EXPECT_FALSE(BundleSha256("garbage").ok());
 }
 
+TEST_F(SignedBundleTest, IsReadAsItWasMadeOrRefused) {
+  const auto read = ReadUnverified(good_);
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(read->generation, bundle_.generation);
+  EXPECT_EQ(read->ca_cert_pem, bundle_.ca_cert_pem);
+  EXPECT_EQ(base::ReasonOf(ReadUnverified("").status()), base::kMalformed);
+  EXPECT_EQ(base::ReasonOf(ReadUnverified("garbage").status()), base::kMalformed);
+}
+
 }  // namespace
 }  // namespace signet::bundle
