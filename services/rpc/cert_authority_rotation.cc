@@ -111,10 +111,7 @@ grpc::Status CertAuthorityService::ReplaceStolenAuthority(grpc::ServerContext* c
     SIGNET_ASSIGN_OR_RETURN(const authority::Replacement replaced, engines_.rotation.ReplaceStolen(asked, origin));
     *response->mutable_plan() = ToProto(replaced.plan);
     for (const std::string& id : replaced.revoked_ids) response->add_revoked_ids(id);
-    // A dry run makes none.
-    if (replaced.active_id.empty()) return absl::OkStatus();
-    SIGNET_ASSIGN_OR_RETURN(const auto active, engines_.authorities.Find(replaced.active_id));
-    *response->mutable_active() = ToProto(*active, true);
+    SIGNET_ASSIGN_OR_RETURN(*response->mutable_active(), Describe(replaced.active_id));
     return absl::OkStatus();
   };
   return calls_.Run(
