@@ -1,6 +1,7 @@
 #include "cli/daemon_process.h"
 
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,9 +16,12 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "services/bundle/file_system.h"
 
 namespace signet::cli {
 namespace {
+
+constexpr absl::Duration kClocksDiffer = absl::Minutes(5);
 
 // Files below /proc have no size.
 std::string ReadProc(const std::filesystem::path& path) {
@@ -68,9 +72,15 @@ absl::Time OldestStart(const std::string& proc, absl::string_view program) {
 }
 
 absl::Time LastChange(const std::string& path) {
-  struct stat info {};
-  if (stat(path.c_str(), &info) != 0) return absl::InfiniteFuture();
-  return std::max(absl::TimeFromTimespec(info.st_mtim), absl::TimeFromTimespec(info.st_ctim));
+  struct stat link {};
+  struct stat file {};
+  struct statfs system {};
+  if (lstat(path.c_str(), &link) != 0 || stat(path.c_str(), &file) != 0 || statfs(path.c_str(), &system) != 0)
+    return absl::InfiniteFuture();
+  const absl::Time changed = std::max(absl::TimeFromTimespec(link.st_ctim), absl::TimeFromTimespec(file.st_ctim));
+  // Another host's clock told that time.
+  const bool network = bundle::IsNetworkFileSystem(static_cast<uint32_t>(system.f_type));
+  return network ? changed + kClocksDiffer : changed;
 }
 
 }  // namespace signet::cli

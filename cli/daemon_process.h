@@ -14,7 +14,8 @@ namespace signet::cli {
 // reconfigure` there are two.
 absl::Time OldestStart(const std::string& proc, absl::string_view program);
 
-// When the file got its present content and name, or later; InfiniteFuture when there is none.
+// When the file, or the link that leads to it, got its present content and name, or later: on a network file system,
+// five minutes are added, since another host's clock says so. InfiniteFuture when there is none.
 absl::Time LastChange(const std::string& path);
 
 }  // namespace signet::cli

@@ -33,8 +33,7 @@ std::string ReloadCommand(const std::string& service) {
   return service == "slurmctld" ? "scontrol reconfigure" : absl::StrCat("systemctl restart ", service);
 }
 
-absl::Status Reload(Session& session, const std::string& service, const ServiceFiles& files,
-                    absl::string_view restart_command) {
+absl::Status Reload(Session& session, const std::string& service, absl::string_view restart_command) {
   const std::string command =
       service == "slurmctld" ? "scontrol reconfigure" : absl::StrReplaceAll(restart_command, {{"{service}", service}});
   std::vector<std::string> words = absl::StrSplit(command, ' ', absl::SkipEmpty());
@@ -45,13 +44,14 @@ absl::Status Reload(Session& session, const std::string& service, const ServiceF
   };
   if (program.empty()) return refuse(absl::StrCat("no program for \"", command, "\" in PATH"));
   words[0] = program;
+  const absl::Time before = OldestStart(session.proc(), service);
   session.Sleep(kPause);
   if (const absl::Status run = RunToEnd(words, kRunLimit); !run.ok()) return refuse(run.message());
   for (int i = 0; i < kLooks; ++i) {
-    if (LookAt(session.proc(), service, files).all()) return absl::OkStatus();
+    if (OldestStart(session.proc(), service) > before) return absl::OkStatus();
     session.Sleep(kLook);
   }
-  return refuse(absl::StrCat("\"", command, "\" ran, but the process is older than they are"));
+  return refuse(absl::StrCat("\"", command, "\" ran, but the old process goes on"));
 }
 
 }  // namespace signet::cli

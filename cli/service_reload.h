@@ -25,10 +25,9 @@ Loaded LookAt(const std::string& proc, const std::string& service, const Service
 std::string ReloadCommand(const std::string& service);
 
 // Makes it read them: slurmctld by `scontrol reconfigure`, the others by `restart_command`, whose words are parted by
-// blanks and know "{service}"; no shell reads it. Then waits until LookAt() says so, ten seconds at most.
-// FAILED_PRECONDITION when there is no such program, it fails, or the process has not begun anew.
-absl::Status Reload(Session& session, const std::string& service, const ServiceFiles& files,
-                    absl::string_view restart_command);
+// blanks and know "{service}"; no shell reads it. Then waits until there is a new process, ten seconds at most.
+// FAILED_PRECONDITION when there is no such program, it fails, or the old process goes on.
+absl::Status Reload(Session& session, const std::string& service, absl::string_view restart_command);
 
 }  // namespace signet::cli
 

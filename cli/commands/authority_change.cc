@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "cli/authority_choice.h"
 #include "cli/blockers.h"
 #include "cli/commands/command.h"
@@ -52,9 +53,11 @@ absl::Status CheckForce(const Step& step, const Options& options) {
 }
 
 absl::Status Closed(const Step& step, const v1::RotationPlan& plan) {
+  std::vector<std::string> who;
+  for (const v1::RotationBlocker& blocker : plan.blockers()) who.push_back(WhoBlocks(blocker));
   return base::Refusal(
       absl::StatusCode::kFailedPrecondition, base::kGateClosed,
-      absl::StrCat("the gate to ", step.name, " is closed: ", plan.blockers_size(), " blockers; nothing was changed"),
+      absl::StrCat("the gate to ", step.name, " is closed by ", absl::StrJoin(who, ","), "; nothing was changed"),
       "signetctl rotation status");
 }
 

@@ -32,7 +32,8 @@ absl::Status Recover(Session& session, uint64_t at_least) {
 
 Action DeclareBundleRecover(CLI::App& app) {
   auto at_least = std::make_shared<uint64_t>(0);
-  app.add_option("--at-least", *at_least, "the highest generation that a host is known to hold [that any reported]");
+  app.add_option("--at-least", *at_least, "the highest generation that a host is known to hold [that any reported]")
+      ->check(CLI::Range(uint64_t{1}, uint64_t{1} << 62));
   return [at_least](Session& session) { return Recover(session, *at_least); };
 }
 

@@ -57,6 +57,7 @@ Action DeclareAuthorityRevoke(CLI::App& app);
 Action DeclareAuthorityDestroy(CLI::App& app);
 Action DeclareAuthorityEmergency(CLI::App& app);
 Action DeclareRotationStatus(CLI::App& app);
+Action DeclareRotationProbe(CLI::App& app);
 Action DeclareRotationAck(CLI::App& app);
 Action DeclareCertRevoke(CLI::App& app);
 Action DeclareCrlShow(CLI::App& app);

@@ -57,6 +57,8 @@ const std::vector<Command>& Commands() {
        "signetctl authority emergency 1a2b3c4d --reason 'backup tape stolen' --dry-run", DeclareAuthorityEmergency},
       {"rotation", "status", "where the rotation stands, what blocks its next step, and what to type",
        "signetctl rotation status --wait", DeclareRotationStatus},
+      {"rotation", "probe", "ask every slurmd, by TLS, whether it has loaded the root",
+       "signetctl rotation probe 'n[001-128]' --authority 1a2b3c4d", DeclareRotationProbe},
       {"rotation", "ack", "hosts that Signet cannot see have loaded the root: on your word",
        "signetctl rotation ack 'login[01-04]' --reason 'restarted sackd on all four'", DeclareRotationAck},
       {"service", "issue", "key, certificate and bundle for slurmctld, slurmdbd or slurmrestd",

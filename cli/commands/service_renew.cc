@@ -92,7 +92,7 @@ absl::Status ReloadIfStale(Session& session, const Options& options, const Servi
   outcome.loaded = LookAt(session.proc(), outcome.service, files);
   if (!outcome.loaded.runs || outcome.loaded.all()) return absl::OkStatus();
   if (outcome.service != "slurmctld" && options.restart_command.empty()) return absl::OkStatus();
-  const absl::Status reloaded = Reload(session, outcome.service, files, options.restart_command);
+  const absl::Status reloaded = Reload(session, outcome.service, options.restart_command);
   outcome.loaded = LookAt(session.proc(), outcome.service, files);
   return reloaded;
 }

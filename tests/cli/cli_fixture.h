@@ -49,7 +49,10 @@ class CliTest : public testing::Test {
                                     .tls_dir = "",
                                     .path = Path("bin"),
                                     .err_is_terminal = false,
-                                    .sleep = [](absl::Duration) {}};
+                                    .sleep = [](absl::Duration) {},
+                                    .in = &typed_,
+                                    .in_is_terminal = terminal_,
+                                    .proc = Path("proc")};
     Meet();
     const int code = cli::Run(args, surroundings);
     Meet();
@@ -70,6 +73,12 @@ class CliTest : public testing::Test {
     return stat(Path(name).c_str(), &info) == 0 ? info.st_mode & 07777 : 0;
   }
   bool Exists(const std::string& name) const { return std::filesystem::exists(Path(name)); }
+  // What a person on a terminal will type.
+  void Type(const std::string& line) {
+    terminal_ = true;
+    typed_.clear();
+    typed_.str(line + "\n");
+  }
   int FilesIn(const std::string& name) const {
     int count = 0;
     if (Exists(name)) {
@@ -80,6 +89,8 @@ class CliTest : public testing::Test {
 
   const absl::Time now_ = absl::FromUnixSeconds(1795300000);
   base::FakeClock clock_{now_};
+  std::istringstream typed_;
+  bool terminal_ = false;
   const std::string directory_ = MakeTemporary();
   const std::string socket_ = directory_ + "/admin.sock";
   FakeSignetd signetd_{socket_, now_};

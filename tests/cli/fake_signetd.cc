@@ -30,6 +30,8 @@ v1::Authority Describe(const x509::Certificate& certificate, v1::AuthorityState 
   authority.set_state(state);
   authority.set_subject(certificate.subject());
   authority.mutable_not_after()->set_seconds(absl::ToUnixSeconds(certificate.not_after()));
+  authority.mutable_activated_at()->set_seconds(absl::ToUnixSeconds(certificate.not_before()));
+  authority.set_has_key(state == v1::AUTHORITY_STATE_ACTIVE);
   authority.set_certificate_pem(certificate.pem());
   return authority;
 }
@@ -45,6 +47,7 @@ FakeSignetd::FakeSignetd(const std::string& socket_path, absl::Time now)
   status.set_version("0.1.0");
   status.set_bundle_generation(1);
   status.set_bundle_pin(absl::BytesToHexString(pin()));
+  rotation.set_step(v1::ROTATION_STEP_IDLE);
   grpc::ServerBuilder builder;
   builder.AddListeningPort("unix:" + socket_path, grpc::InsecureServerCredentials());
   builder.RegisterService(static_cast<v1::CertAuthority::Service*>(this));
@@ -53,9 +56,41 @@ FakeSignetd::FakeSignetd(const std::string& socket_path, absl::Time now)
 }
 
 void FakeSignetd::Stop() {
-  if (server_ != nullptr) server_->Shutdown();
-  server_.reset();
+  for (std::unique_ptr<grpc::Server>* server : {&server_, &tls_server_}) {
+    if (*server != nullptr) (*server)->Shutdown();
+    server->reset();
+  }
 }
+
+std::string FakeSignetd::ListenTls() {
+  x509::CertificateTemplate fields;
+  fields.serial = "\x44";
+  fields.issuer_der = authority_.root.subject_der();
+  fields.subject_der = x509::CommonNameDer("localhost");
+  fields.not_before = now_ - absl::Hours(1);
+  fields.not_after = now_ + absl::Hours(24);
+  const keys::PrivateKey key = NewKey();
+  fields.spki_der = key.public_key().spki_der();
+  fields.dns_names = {"localhost"};
+  fields.digital_signature = fields.server_auth = fields.client_auth = true;
+  fields.subject_key_id = x509::KeyIdentifier(key.public_key());
+  fields.authority_key_id = authority_.root.subject_key_id();
+  const x509::Certificate leaf = x509::Certificate::FromDer(SignTemplate(fields, authority_.key)).value();
+  const base::SecretBytes key_pem = key.ToPem().value();
+  grpc::SslServerCredentialsOptions options(GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
+  options.pem_root_certs = authority_.root.pem();
+  options.pem_key_cert_pairs.push_back(
+      {std::string(key_pem.ExposeSecret().data(), key_pem.ExposeSecret().size()), leaf.pem()});
+  grpc::ServerBuilder builder;
+  int port = 0;
+  builder.AddListeningPort("127.0.0.1:0", grpc::SslServerCredentials(options), &port);
+  builder.RegisterService(static_cast<v1::CertAuthority::Service*>(this));
+  builder.RegisterService(static_cast<v1::NodeEnrollment::Service*>(this));
+  tls_server_ = builder.BuildAndStart();
+  return absl::StrCat("localhost:", port);
+}
+
+v1::Authority FakeSignetd::Active() const { return Describe(authority_.root, v1::AUTHORITY_STATE_ACTIVE); }
 
 FakeSignetd::Issuer FakeSignetd::MakeIssuer(const std::string& name, absl::Time now) {
   keys::PrivateKey key = NewKey();
@@ -165,6 +200,7 @@ grpc::Status FakeSignetd::IssueServiceCertificate(grpc::ServerContext*,
                                                   const v1::IssueServiceCertificateRequest* request,
                                                   v1::IssueServiceCertificateResponse* response) {
   const base::MutexLock lock(mutex);
+  ++services_issued;
   response->set_certificate_chain_pem(Leaf(request->csr_pem(), "", response->mutable_serial()));
   *response->mutable_signed_bundle() = SignedBundle();
   return refusal;
@@ -206,7 +242,7 @@ grpc::Status FakeSignetd::GetCertificate(grpc::ServerContext*, const v1::GetCert
 grpc::Status FakeSignetd::ListAuthorities(grpc::ServerContext*, const v1::ListAuthoritiesRequest*,
                                           v1::ListAuthoritiesResponse* response) {
   const base::MutexLock lock(mutex);
-  *response->add_authorities() = Describe(authority_.root, v1::AUTHORITY_STATE_ACTIVE);
+  *response->add_authorities() = Active();
   for (const x509::Certificate& anchor : anchors) {
     *response->add_authorities() = Describe(anchor, v1::AUTHORITY_STATE_RETIRED);
   }

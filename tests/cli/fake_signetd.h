@@ -24,6 +24,8 @@ class FakeSignetd final : public v1::CertAuthority::Service, public v1::NodeEnro
   FakeSignetd(const std::string& socket_path, absl::Time now);
   ~FakeSignetd() override { Stop(); }
   void Stop();
+  // The same over TLS on this host, for callers with a certificate of its authority: "localhost:<port>".
+  std::string ListenTls();
 
   // Handlers hold it; a test that takes it between its own steps and a call orders them for the thread sanitizer.
   base::Mutex mutex;
@@ -43,8 +45,16 @@ class FakeSignetd final : public v1::CertAuthority::Service, public v1::NodeEnro
   v1::ListProvisionersResponse provisioners;
   std::map<std::string, v1::ExplainNodeResponse> explanations;  // by node
   std::map<std::string, v1::GetTokenResponse> token_histories;  // by id
-  int page_size = 2;                                            // pages are small, so that lists have several
-  int audit_calls_until_away = -1;                              // ListAuditRecords calls before it answers UNAVAILABLE
+  v1::GetRotationStatusResponse rotation;
+  std::vector<v1::GetRotationStatusResponse> rotation_later;  // what it becomes, one call after the other
+  int rotation_calls_until_away = 1;                          // GetRotationStatus calls before it is away
+  int rotation_calls_away = 0;                                // and for so many
+  std::vector<v1::RotationBlocker> gate;                      // keep it closed
+  std::string crl_pem;
+  std::string renewed_uri;  // of a certificate by RenewClientCertificate
+  bool refuse_reports = false;
+  int page_size = 2;                // pages are small, so that lists have several
+  int audit_calls_until_away = -1;  // ListAuditRecords calls before it answers UNAVAILABLE
 
   std::map<std::string, v1::Token> tokens;     // by id
   int create_calls = 0;                        // CreateTokens calls that were not dry runs
@@ -54,6 +64,14 @@ class FakeSignetd final : public v1::CertAuthority::Service, public v1::NodeEnro
   v1::ApproveNodeRequest approved;
   v1::IssueClientCertificateRequest client;  // the last one
   std::vector<x509::Certificate> anchors;    // imported
+  v1::PrepareAuthorityRequest prepared;
+  std::vector<v1::ChangeAuthorityRequest> changed;        // dry runs too
+  std::vector<v1::ReplaceStolenAuthorityRequest> stolen;  // dry runs too
+  std::vector<v1::AcknowledgeHostsRequest> acknowledged;
+  std::vector<v1::RevokeCertificatesRequest> revoked;  // dry runs too
+  std::vector<v1::HostReport> reports;
+  v1::RecoverBundleRequest recovered;
+  int services_issued = 0;
   // The Slurm authority that signs.
   const x509::Certificate& root() const { return authority_.root; }
   // A certificate of a service as the documented scripts would have made it.
@@ -92,6 +110,25 @@ class FakeSignetd final : public v1::CertAuthority::Service, public v1::NodeEnro
   grpc::Status GetToken(grpc::ServerContext*, const v1::GetTokenRequest*, v1::GetTokenResponse*) override;
   grpc::Status ImportAuthority(grpc::ServerContext*, const v1::ImportAuthorityRequest*,
                                v1::ImportAuthorityResponse*) override;
+  grpc::Status PrepareAuthority(grpc::ServerContext*, const v1::PrepareAuthorityRequest*,
+                                v1::PrepareAuthorityResponse*) override;
+  grpc::Status ChangeAuthority(grpc::ServerContext*, const v1::ChangeAuthorityRequest*,
+                               v1::ChangeAuthorityResponse*) override;
+  grpc::Status ReplaceStolenAuthority(grpc::ServerContext*, const v1::ReplaceStolenAuthorityRequest*,
+                                      v1::ReplaceStolenAuthorityResponse*) override;
+  grpc::Status GetRotationStatus(grpc::ServerContext*, const v1::GetRotationStatusRequest*,
+                                 v1::GetRotationStatusResponse*) override;
+  grpc::Status AcknowledgeHosts(grpc::ServerContext*, const v1::AcknowledgeHostsRequest*,
+                                v1::AcknowledgeHostsResponse*) override;
+  grpc::Status ReportHost(grpc::ServerContext*, const v1::ReportHostRequest*, v1::ReportHostResponse*) override;
+  grpc::Status RecoverBundle(grpc::ServerContext*, const v1::RecoverBundleRequest*,
+                             v1::RecoverBundleResponse*) override;
+  grpc::Status RevokeCertificates(grpc::ServerContext*, const v1::RevokeCertificatesRequest*,
+                                  v1::RevokeCertificatesResponse*) override;
+  grpc::Status GetRevocationList(grpc::ServerContext*, const v1::GetRevocationListRequest*,
+                                 v1::GetRevocationListResponse*) override;
+  grpc::Status RenewClientCertificate(grpc::ServerContext*, const v1::RenewClientCertificateRequest*,
+                                      v1::RenewClientCertificateResponse*) override;
   grpc::Status ListProvisioners(grpc::ServerContext*, const v1::ListProvisionersRequest*,
                                 v1::ListProvisionersResponse*) override;
   grpc::Status UnblockNodes(grpc::ServerContext*, const v1::UnblockNodesRequest*, v1::UnblockNodesResponse*) override;
@@ -102,6 +139,7 @@ class FakeSignetd final : public v1::CertAuthority::Service, public v1::NodeEnro
     x509::Certificate root;
   };
   static Issuer MakeIssuer(const std::string& name, absl::Time now);
+  v1::Authority Active() const;
   std::vector<x509::Certificate> Trusted() const;
   v1::SignedBundle SignedBundle() const;
   std::string Leaf(const std::string& csr_pem, const std::string& uri, std::string* serial);
@@ -112,6 +150,7 @@ class FakeSignetd final : public v1::CertAuthority::Service, public v1::NodeEnro
   const keys::PrivateKey bundle_key_;
   std::vector<v1::CertificateRecord> certificates_;
   std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<grpc::Server> tls_server_;
 };
 
 }  // namespace signet::cli
