@@ -225,6 +225,26 @@ TEST_F(EdgeFailingStoreTest, ANodesRequestIsWorthSendingAgain) {
   ExpectRetries("SignCertificate, first", [&] { return Sign(Controller(), first); });
 }
 
+TEST_F(EdgeFailingStoreTest, AnImportedAnchorHasNoKeyHereWhateverBecomesOfIt) {
+  v1::ImportAuthorityRequest import;
+  import.set_certificate_pem(ForeignRoot());
+  v1::ImportAuthorityResponse imported;
+  ASSERT_TRUE(ca_->ImportAuthority(Soon().get(), import, &imported).ok());
+  EXPECT_FALSE(imported.authority().has_key());
+  v1::GetRevocationListRequest list;
+  list.set_authority_id(imported.authority().id());
+  v1::GetRevocationListResponse listed;
+  EXPECT_EQ(ca_->GetRevocationList(Soon().get(), list, &listed).error_code(), grpc::StatusCode::FAILED_PRECONDITION);
+  v1::ChangeAuthorityRequest change;
+  change.set_authority_id(imported.authority().id());
+  change.set_verb(v1::ROTATION_VERB_REVOKE);
+  change.set_force_reason("a rehearsal");
+  v1::ChangeAuthorityResponse changed;
+  ASSERT_TRUE(ca_->ChangeAuthority(Soon().get(), change, &changed).ok());
+  EXPECT_EQ(changed.authority().state(), v1::AUTHORITY_STATE_REVOKED);
+  EXPECT_FALSE(changed.authority().has_key());
+}
+
 TEST_F(EdgeFailingStoreTest, ABundleThatDoesNotParseIsToldToNobody) {
   Must(world_.store->Write([](store::Tables& tables) -> absl::Status {
     auto row = tables.bundles().Newest();

@@ -37,12 +37,10 @@ class EdgeTest : public ::testing::Test {
     calls_ = std::make_unique<Calls>(Calls::Parts{*callers_, access_, *world_.audit, *world_.store, world_.clock,
                                                   world_.random, *world_.logger, metrics_},
                                      Limits{});
-    revocation_ =
-        std::make_unique<revocation::Revocation>(*world_.store, *world_.authorities, *world_.audit, world_.clock);
-    engines_ = std::make_unique<Engines>(Engines{"alpha", "0.0.0", *world_.node_certificates, *world_.tokens,
-                                                 *world_.node_life, *world_.named, *world_.authorities,
-                                                 *world_.rotation, *world_.sightings, *revocation_, *world_.custody,
-                                                 *world_.audit, *world_.store, world_.clock, metrics_});
+    engines_ = std::make_unique<Engines>(
+        Engines{"alpha", "0.0.0", *world_.node_certificates, *world_.tokens, *world_.node_life, *world_.named,
+                *world_.authorities, *world_.rotation, *world_.sightings, *world_.revocation, *world_.custody,
+                *world_.audit, *world_.store, world_.clock, metrics_});
     admin_ = Listen(Listener::kAdminSocket, AdminPath(), grpc::InsecureServerCredentials());
     controller_ = Listen(Listener::kControllerSocket, ControllerPath(), grpc::InsecureServerCredentials());
     credentials_ = ServerCredentials();
@@ -170,7 +168,6 @@ class EdgeTest : public ::testing::Test {
   grpc::ResourceQuota quota_{"test"};
   std::unique_ptr<Callers> callers_;
   std::unique_ptr<Calls> calls_;
-  std::unique_ptr<revocation::Revocation> revocation_;
   std::unique_ptr<Engines> engines_;
   std::shared_ptr<NetworkCredentials> credentials_;  // outlives the server that listens with it
   std::unique_ptr<EdgeServer> admin_;

@@ -15,7 +15,6 @@ using ::signet::testing::Must;
 using ::signet::testing::SimulatedNode;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::SizeIs;
 
@@ -394,15 +393,6 @@ TEST_F(EdgeRotationTest, AStolenAuthorityGoesWhenItsSubjectWasTypedAndNotBefore)
   EXPECT_EQ(response.active().id(), ActiveId());
   EXPECT_NE(ActiveId(), stolen);
   for (const v1::AuditRecord& refusal : Refusals()) EXPECT_EQ(refusal.action(), "authority.emergency");
-}
-
-TEST_F(EdgeRotationTest, AnAuditorReadsTheStatusAndChangesNothing) {
-  const auto auditor = Ca(Network("auditor", "jane"));
-  v1::GetRotationStatusResponse standing;
-  EXPECT_TRUE(auditor->GetRotationStatus(Soon().get(), {}, &standing).ok());
-  v1::PrepareAuthorityResponse prepared;
-  EXPECT_EQ(ReasonOf(auditor->PrepareAuthority(Soon().get(), {}, &prepared)), base::kAccessDenied);
-  EXPECT_EQ(Standing().step(), v1::ROTATION_STEP_IDLE);
 }
 
 }  // namespace
