@@ -7,9 +7,11 @@ import sys
 
 TYPED = re.compile(r'signetctl ((?:token|node|cert|service|client|bundle|authority|rotation|audit|migrate|slurm-conf) [a-z-]+)')
 
+COMMAND = re.compile(r'\{"([a-z-]*)",\s*"([a-z-]+)",')  # a row of the table: group, name
+
 
 def main(root):
-    commands = {file.stem.replace("_", " ").replace("slurm conf", "slurm-conf") for file in (root / "cli/commands").glob("*.cc")}
+    commands = {f"{group} {name}" for group, name in COMMAND.findall((root / "cli/commands/commands.cc").read_text())}
     listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "*.cc", "*.md", "tools/quickstart", "tools/bench"],
                             cwd=root, check=True, capture_output=True, text=True)
     faults = []
