@@ -57,6 +57,10 @@ Blocker BlockerOf(BlockerKind kind, const std::string& names, std::size_t count,
   return blocker;
 }
 
+std::string Causes(const std::vector<Blocker>& blockers) {
+  return absl::StrJoin(blockers, "; ", [](std::string* out, const Blocker& blocker) { out->append(blocker.cause); });
+}
+
 std::string FoldBlockers(const std::vector<Blocker>& blockers) {
   return absl::StrJoin(blockers, "; ", [](std::string* out, const Blocker& blocker) {
     absl::StrAppend(out, blocker.cause);

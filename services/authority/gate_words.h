@@ -29,7 +29,9 @@ std::string ProbeCommand(const store::AuthorityRow& authority);
 std::string AckCommand(absl::string_view names, const store::AuthorityRow& authority);
 // Of `names`, cause and next yet to be said.
 Blocker BlockerOf(BlockerKind kind, const std::string& names, std::size_t count, absl::Time since);
-// One line: "3 nodes have not loaded it: n[1-3]; …".
+// One line of causes, without the names, which may fill pages.
+std::string Causes(const std::vector<Blocker>& blockers);
+// The same with the names: "3 nodes have not loaded it: n[1-3]; …".
 std::string FoldBlockers(const std::vector<Blocker>& blockers);
 
 }  // namespace signet::authority

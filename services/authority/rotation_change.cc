@@ -38,11 +38,9 @@ absl::StatusOr<std::vector<Blocker>> GatesOf(Verb verb, const store::AuthorityRo
 }
 
 absl::Status GateClosed(const store::AuthorityRow& row, Verb verb, const std::vector<Blocker>& blockers) {
-  // Names may fill pages: they travel in the plan.
-  const std::string causes =
-      absl::StrJoin(blockers, "; ", [](std::string* out, const Blocker& one) { out->append(one.cause); });
   return base::Refusal(absl::StatusCode::kFailedPrecondition, base::kGateClosed,
-                       absl::StrCat(VerbName(verb), " of ", Described(row), ": ", causes), blockers.front().next);
+                       absl::StrCat(VerbName(verb), " of ", Described(row), ": ", Causes(blockers)),
+                       blockers.front().next);
 }
 
 // As of two subordinates of one root.

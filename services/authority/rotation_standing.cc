@@ -93,10 +93,13 @@ absl::Status Spreading(const store::Tables& tables, const store::AuthorityRow& r
 }
 
 // Whom the replacement of a stolen authority has not reached: who has not loaded the root of `active`, which took its
-// place, and who serves certificates of those that left. Empty too when `active` took no such place.
+// place, and who serves certificates of those that left. Empty too when `active` took no such place, or so long ago
+// that every certificate of those that left has ended.
 absl::StatusOr<std::vector<Blocker>> AfterTheft(const store::Tables& tables, const Ground& ground,
-                                                const store::AuthorityRow& active, absl::Time now) {
+                                                const store::AuthorityRow& active, absl::Duration longest_leaf,
+                                                absl::Time now) {
   std::vector<Blocker> served;
+  if (now > active.created_at + longest_leaf) return served;
   bool replaced = false;
   for (const store::AuthorityRow* row : ground.InState(store::AuthorityState::kRevoked)) {
     // In good order an authority retires before it is revoked.
@@ -117,9 +120,8 @@ absl::Status Holding(const store::Tables& tables, const store::AuthorityRow& row
   standing.authority_id = row.id;
   standing.since = std::max(row.retired_at, row.created_at);
   SIGNET_ASSIGN_OR_RETURN(standing.blockers, RevokeGates(tables, row, active, hold, now));
-  standing.summary =
-      absl::StrCat(NameOf(row), " is retired since ", DurationText(now - standing.since), ": ",
-                   standing.blockers.empty() ? "nobody needs it any more" : FoldBlockers(standing.blockers));
+  standing.summary = absl::StrCat(NameOf(row), " is retired since ", DurationText(now - standing.since), ": ",
+                                  standing.blockers.empty() ? "nobody needs it any more" : Causes(standing.blockers));
   standing.next = NextOf(standing.blockers, VerbCommand(Verb::kRevoke, row));
   return absl::OkStatus();
 }
@@ -139,7 +141,7 @@ absl::StatusOr<Standing> Rotation::Stand() const {
     const auto retired = ground.InState(store::AuthorityState::kRetired);
     std::vector<Blocker> theft;
     if (active != nullptr) {
-      SIGNET_ASSIGN_OR_RETURN(theft, AfterTheft(tables, ground, *active, now));
+      SIGNET_ASSIGN_OR_RETURN(theft, AfterTheft(tables, ground, *active, rules_.longest_leaf, now));
     }
     if (!theft.empty()) {
       SIGNET_RETURN_IF_ERROR(Spreading(tables, *active, std::move(theft), "", now, standing));

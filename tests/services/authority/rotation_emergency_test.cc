@@ -170,6 +170,15 @@ TEST_F(EmergencyTest, TheStandingNamesWhomTheNewRootHasNotReached) {
   EXPECT_NE(standing.authority_id, active);  // the prepared one is next
 }
 
+TEST_F(EmergencyTest, TheStandingForgetsATheftWhenNoCertificateOfThatTimeIsLeft) {
+  const std::string active = Must(ReplaceStolen(ActiveId())).active_id;
+  world.clock.Advance(absl::Hours(24 * 90));
+  Ask("n1");
+  EXPECT_EQ(Must(world.rotation->Stand()).authority_id, active);
+  world.clock.Advance(absl::Seconds(1));
+  EXPECT_EQ(Must(world.rotation->Stand()).step, Step::kIdle);
+}
+
 class RecoverTest : public RotationTest {};
 
 TEST_F(RecoverTest, AServerAheadOfEveryHostMakesNothing) {
