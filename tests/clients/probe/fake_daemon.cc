@@ -75,11 +75,12 @@ ContextPtr MakeContext(const DaemonSetup& setup) {
 
 }  // namespace
 
-int ListenOnLoopback(int backlog, uint16_t& port) {
+int ListenOnLoopback(int backlog, uint16_t& port, uint8_t host) {
   const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address{};
   address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK - 1 + host);
+  address.sin_port = htons(port);
   socklen_t size = sizeof(address);
   Require(listener >= 0 && bind(listener, reinterpret_cast<sockaddr*>(&address), size) == 0);
   Require(listen(listener, backlog) == 0);
@@ -88,7 +89,8 @@ int ListenOnLoopback(int backlog, uint16_t& port) {
   return listener;
 }
 
-FakeDaemon::FakeDaemon(DaemonSetup setup) : setup_(std::move(setup)), listener_(ListenOnLoopback(64, port_)) {
+FakeDaemon::FakeDaemon(DaemonSetup setup, uint8_t host, uint16_t port)
+    : setup_(std::move(setup)), port_(port), listener_(ListenOnLoopback(64, port_, host)) {
   acceptor_ = std::thread([this] { Accept(); });
 }
 

@@ -33,7 +33,8 @@ struct DaemonSetup {
 
 class FakeDaemon {
  public:
-  explicit FakeDaemon(DaemonSetup setup);
+  // On 127.0.0.`host`; port 0: any that is free.
+  explicit FakeDaemon(DaemonSetup setup, uint8_t host = 1, uint16_t port = 0);
   // Joins the connections: their clients must be gone.
   ~FakeDaemon();
   FakeDaemon(const FakeDaemon&) = delete;
@@ -46,14 +47,14 @@ class FakeDaemon {
   void Talk(int socket) const;
 
   const DaemonSetup setup_;
-  uint16_t port_ = 0;
+  uint16_t port_;
   int listener_;
   std::vector<std::thread> connections_;
   std::thread acceptor_;
 };
 
-// A listening socket of loopback, and its port.
-int ListenOnLoopback(int backlog, uint16_t& port);
+// A socket that listens on 127.0.0.`host`; a `port` of 0 becomes the one that was free.
+int ListenOnLoopback(int backlog, uint16_t& port, uint8_t host = 1);
 
 }  // namespace signet::clients
 
