@@ -89,6 +89,7 @@ std::vector<const Peer*> Cluster::Servers() const {
   for (const auto& node : nodes_) {
     if (node->up() && node->slurmd().has_certificate()) servers.push_back(&node->slurmd());
   }
+  for (const Peer& stranger : strangers_) servers.push_back(&stranger);
   return servers;
 }
 

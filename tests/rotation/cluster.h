@@ -43,6 +43,8 @@ class Cluster {
   // Each daemon speaks to every service and to five others, and is spoken to by five.
   void TalkAll();
 
+  // Hosts that Signet knows nothing of, which speak with everybody all the while.
+  std::vector<Peer>& strangers() { return strangers_; }
   NodeHost& node(const std::string& name);
   std::vector<std::unique_ptr<NodeHost>>& nodes() { return nodes_; }
   std::vector<ServiceHost>& services() { return services_; }
@@ -87,6 +89,7 @@ class Cluster {
   std::vector<std::unique_ptr<NodeHost>> nodes_;
   std::vector<ServiceHost> services_;
   std::vector<Step> steps_;
+  std::vector<Peer> strangers_;
   std::vector<Failure> failures_;
   std::vector<std::string> refusals_;
   int64_t handshakes_ = 0;
