@@ -103,12 +103,11 @@ std::vector<const Peer*> Cluster::Daemons() const {
 void Cluster::TalkAtRandom() {
   const std::vector<const Peer*> servers = Servers();
   for (const Step& step : steps_) {
-    Talk(step.process, slurmctld());
-    Talk(step.process, *servers[Below(servers.size())]);
+    Talk(step.process, Below(2) == 0 ? slurmctld() : *servers[Below(servers.size())]);
   }
-  for (int i = 0; i < 40; ++i) {
+  for (int i = 0; i < 25; ++i) {
     const Peer& one = *servers[Below(servers.size())];
-    const Peer& other = *servers[i < 10 ? i % services_.size() : Below(servers.size())];
+    const Peer& other = *servers[i < 6 ? i % services_.size() : Below(servers.size())];
     Talk(one, other);
     Talk(other, one);
   }

@@ -30,6 +30,11 @@ SSL_CTX* Context() {
   static SSL_CTX* const context = [] {
     SSL_CTX* made = SSL_CTX_new(TLS_method());
     Require(made != nullptr && SSL_CTX_set_min_proto_version(made, TLS1_3_VERSION) == 1, "no TLS 1.3");
+    // One of each: choosing is most of a handshake's work here, and not what is tested.
+    Require(SSL_CTX_set_ciphersuites(made, "TLS_AES_128_GCM_SHA256") == 1 &&
+                SSL_CTX_set_cipher_list(made, "ECDHE-ECDSA-AES128-GCM-SHA256") == 1 &&
+                SSL_CTX_set1_groups_list(made, "X25519") == 1 && SSL_CTX_set1_sigalgs_list(made, "ECDSA+SHA256") == 1,
+            "no algorithms");
     SSL_CTX_set_session_cache_mode(made, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_num_tickets(made, 0);
     // What is shown is the chain that was loaded and nothing that OpenSSL would add.
