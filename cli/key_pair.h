@@ -34,13 +34,16 @@ absl::StatusOr<PairRights> RightsOf(const PairPaths& paths);
 // The certificates, leaf first. FAILED_PRECONDITION unless the key is the leaf's.
 absl::StatusOr<std::vector<x509::Certificate>> ReadPair(const PairPaths& paths);
 
-// Replaces both by two renames, one right after the other (see StagedFiles).
+// Replaces both by two renames, one right after the other (see StagedFiles). One run at a time, under a lock beside the
+// key, "<key>.signetctl-lock": two would take each other's temporary files. DEADLINE_EXCEEDED when another run holds it
+// for longer than that takes.
 absl::Status WritePair(const PairPaths& paths, const PairRights& rights, const keys::PrivateKey& key,
                        const std::vector<x509::Certificate>& chain);
 
 // A run that was killed between the two renames left a new key beside an old certificate, which crashes what reads
 // them: finishes that run, or takes it back. True when it did something; OK and false for a pair that fits and for one
-// of which a file is missing. FAILED_PRECONDITION when nothing on the disk fits.
+// of which a file is missing. FAILED_PRECONDITION when nothing on the disk fits. Waits for a run that is not dead but
+// between the two, as WritePair does.
 absl::StatusOr<bool> HealPair(const PairPaths& paths);
 
 // True when two thirds of the certificate's life are over.

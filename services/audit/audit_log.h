@@ -19,10 +19,11 @@ namespace signet::audit {
 
 // On whose behalf something is done; made at the edge, handed down, written into every record.
 struct Origin {
-  std::string actor;       // "socket:admin", "tls:signet://alpha/admin/jane", "signetd"
-  std::string request_id;  // 16 hex digits
-  std::string role = {};   // "admin", "provisioner", …: an engine that gives a role less than all asks for it
-  std::string name = {};   // the name beside the role in the control certificate; empty on a socket
+  std::string actor;        // "socket:admin", "tls:signet://alpha/admin/jane", "signetd"
+  std::string request_id;   // 16 hex digits
+  std::string role = {};    // "admin", "provisioner", …: an engine that gives a role less than all asks for it
+  std::string name = {};    // the name beside the role in the control certificate; empty on a socket
+  std::string serial = {};  // of that certificate, hex; empty without one: who acts on it asks whether it still holds
 };
 
 struct Event {

@@ -105,8 +105,9 @@ class Rotation {
   // Takes one step; one that was taken already changes nothing. A dry run past a closed gate is OK and lists the
   // blockers. FAILED_PRECONDITION when it is illegal in this state
   // (says which is legal); with GATE_CLOSED, and `plan` filled, when a gate is closed. Activation makes the cross
-  // certificate by which the former authority vouches for the new one. Audited as "authority.activate" and so on, with
-  // the reason when forced.
+  // certificate by which the former authority vouches for the new one. A destroyed key leaves no copy in the store's
+  // files (see Store::Scrub); where that failed, the plan's last step says so, and destroying it again tries again.
+  // Audited as "authority.activate" and so on, with the reason when forced.
   absl::StatusOr<Changed> Change(const ChangeRequest& request, const audit::Origin& origin, Plan* plan);
 
   // The stolen authority, whoever shares its anchor, and every signer of a live cross certificate for one of these

@@ -102,6 +102,14 @@ std::vector<std::string> StepsOf(Verb verb, const store::AuthorityRow& row, cons
 void AddCross(const store::CrossRow& row, audit::Event& event) {
   event.facts["cross_serial"] = row.serial;
   event.facts["cross_not_after"] = TimeText(row.not_after);
+// The key is gone from its row by now, and may lie on in what the store's files keep of earlier writes.
+void ScrubAfterDestroy(store::Store& store, Plan& plan) {
+  const absl::Status scrubbed = store.Scrub();
+  if (scrubbed.ok()) return;
+  plan.steps.push_back(absl::StrCat("the store's files may still hold the sealed key: ", scrubbed.message(),
+                                    "; repeat the command, or restart signetd"));
+}
+
   const auto cross = x509::Certificate::FromDer(row.certificate_der);
   if (cross.ok()) event.facts["cross_tbs_sha256"] = absl::BytesToHexString(x509::Sha256(cross->tbs_der()));
 }
@@ -180,6 +188,7 @@ absl::StatusOr<Changed> Rotation::Change(const ChangeRequest& request, const aud
     *plan = changed.plan;
     SIGNET_RETURN_IF_ERROR(parts_.authorities.Reload());
     return changed;
+    if (request.verb == Verb::kDestroy && !request.dry_run) ScrubAfterDestroy(parts_.store, changed.plan);
   }
   SIGNET_ASSIGN_OR_RETURN(Draft draft, DraftOf(request.verb, *row, ground, now));
   changed.plan.steps = StepsOf(request.verb, *row, ground, draft, rules_, now);
@@ -206,5 +215,6 @@ absl::StatusOr<Changed> Rotation::Change(const ChangeRequest& request, const aud
   SIGNET_RETURN_IF_ERROR(ReloadAfter(absl::StrCat(VerbName(request.verb), " of ", id)));
   return changed;
 }
+  if (request.verb == Verb::kDestroy) ScrubAfterDestroy(parts_.store, changed.plan);
 
 }  // namespace signet::authority

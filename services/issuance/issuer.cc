@@ -177,6 +177,20 @@ absl::Status Issuer::WithRetry(absl::FunctionRef<absl::Status()> attempt) const 
   return attempt();
 }
 
+// What is handed out after a revocation works until it ends, since Slurm reads no list: the list of authorities in
+// memory may be a moment old, and the record was made before.
+absl::Status Issuer::CheckStands(const store::CertificateRow& row) const {
+  return store_.Read([&row](const store::Tables& tables) -> absl::Status {
+    SIGNET_ASSIGN_OR_RETURN(const store::CertificateRow recorded, tables.certificates().Find(row.serial));
+    if (recorded.state == store::CertificateState::kRevoked) return NotWorthHaving("it was revoked meanwhile");
+    SIGNET_ASSIGN_OR_RETURN(const std::vector<store::AuthorityRow> authorities, tables.authorities().List());
+    const bool trusted = std::any_of(authorities.begin(), authorities.end(), [&row](const store::AuthorityRow& one) {
+      return one.id == row.authority_id && authority::IsTrusted(one.state);
+    });
+    return trusted ? absl::OkStatus() : NotWorthHaving("its authority was revoked meanwhile");
+  });
+}
+
 // NOLINTNEXTLINE(performance-unnecessary-value-param): the ticket is used up
 absl::StatusOr<Issued> Issuer::Release(Prepared prepared) const {
   // RETIRED meanwhile is no harm: the record was there before, and counts at the gates.
@@ -184,6 +198,7 @@ absl::StatusOr<Issued> Issuer::Release(Prepared prepared) const {
   if (!authority.ok() || !authority::IsTrusted((*authority)->state)) {
     return NotWorthHaving("its authority was revoked meanwhile");
   }
+  SIGNET_RETURN_IF_ERROR(CheckStands(prepared.row_));
   SIGNET_ASSIGN_OR_RETURN(const x509::Certificate certificate, SignRecorded(**authority, prepared.row_));
   SIGNET_ASSIGN_OR_RETURN(Issued issued, Released(certificate, **authority, prepared.row_, clock_.Now()));
   StoreIssued(store_, certificate, prepared.row_);

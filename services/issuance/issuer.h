@@ -68,8 +68,8 @@ class Issuer {
   // Runs `attempt`, which prepares and records, and, when it is ABORTED, once more with the authorities read again.
   absl::Status WithRetry(absl::FunctionRef<absl::Status()> attempt) const;
   // Call only after the transaction of Record is durable. Signs exactly the recorded bytes, verifies the signature with
-  // the authority's certificate, stores the result with a coming commit. FAILED_PRECONDITION when the authority was
-  // revoked since.
+  // the authority's certificate, stores the result with a coming commit. FAILED_PRECONDITION when the certificate or
+  // the authority was revoked since, which the store is asked right before the signature.
   absl::StatusOr<Issued> Release(Prepared prepared) const;
   // Answers again: the stored certificate, or a signature over the stored bytes when the first was lost.
   // FAILED_PRECONDITION when it is no longer worth having: its authority is neither ACTIVE nor RETIRED, it is revoked,
@@ -80,6 +80,7 @@ class Issuer {
   Issuer(authority::Authorities& authorities, store::Store& store, base::Clock& clock, base::Random& random,
          telemetry::Logger& logger, keys::PrivateKey lint_key);
   absl::StatusOr<std::shared_ptr<const authority::Authority>> SignerOf(const Approval& approval) const;
+  absl::Status CheckStands(const store::CertificateRow& row) const;
   authority::Authorities& authorities_;
   store::Store& store_;
   base::Clock& clock_;

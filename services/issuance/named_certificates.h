@@ -19,7 +19,9 @@ inline constexpr std::size_t kMostListenerNames = 16;
 // is a number would be read as an IP address. NAME_REFUSED.
 absl::Status CheckListenerName(absl::string_view name);
 
-// Thread-safe. Each call records, audits ("certificate.sign"), signs. References must outlive this.
+// Thread-safe. Each call records, audits ("certificate.sign"), signs. ACCESS_DENIED, in the transaction of the record,
+// when the control certificate that the caller showed (Origin::serial) is revoked by then: what it obtained before is
+// revoked with it. References must outlive this.
 class NamedCertificates {
  public:
   NamedCertificates(std::string cluster, Issuer& issuer, audit::AuditLog& audit, store::Store& store,

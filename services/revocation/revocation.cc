@@ -15,6 +15,7 @@ namespace signet::revocation {
 namespace {
 
 constexpr std::size_t kMaxSerialDigits = 40;  // RFC 5280 section 4.1.2.2
+constexpr char kServiceRole[] = "service";    // in a control certificate
 
 absl::Status Malformed(absl::string_view message) {
   return base::Refusal(absl::StatusCode::kInvalidArgument, base::kMalformed, message);
@@ -104,6 +105,11 @@ class Change {
     SIGNET_RETURN_IF_ERROR(row.status());
     SIGNET_ASSIGN_OR_RETURN(const bool revoked, tables_.certificates().Revoke(serial, now_, request_.reason));
     Revoked done{revoked ? 1 : 0, 0};
+    if (row->profile == store::Profile::kControl) {
+      SIGNET_ASSIGN_OR_RETURN(const int64_t renewed,
+                              tables_.certificates().RevokeOfClient(row->subject, row->daemon, now_, request_.reason));
+      done.certificates += renewed;
+    }
     SIGNET_ASSIGN_OR_RETURN(done.identities_ended, EndIdentityOf(*row));
     return Append(serial, done, {{"serial", serial}, {"holder", row->subject}, {"daemon", row->daemon}});
   }
@@ -123,6 +129,11 @@ class Change {
     if (!known) return Unknown(node, "signetctl node list");
     Revoked done;
     SIGNET_ASSIGN_OR_RETURN(done.certificates, tables_.certificates().RevokeOfSubject(node, now_, request_.reason));
+    if (names::IsServiceName(node)) {
+      SIGNET_ASSIGN_OR_RETURN(const int64_t clients,
+                              tables_.certificates().RevokeOfClient(node, kServiceRole, now_, request_.reason));
+      done.certificates += clients;
+    }
     SIGNET_ASSIGN_OR_RETURN(done.identities_ended,
                             tables_.nodes().EndIdentities(node, "", now_, store::EndedBy::kRevocation));
     SIGNET_ASSIGN_OR_RETURN(const int64_t tokens, tables_.tokens().RevokeOfNode(node, now_));
@@ -143,7 +154,9 @@ class Change {
       SIGNET_ASSIGN_OR_RETURN(const bool certified, Exists(tables.certificates().Newest(profile, node)));
       if (certified) return true;
     }
-    return false;
+    if (!names::IsServiceName(node)) return false;
+    // No other role of a client may bear a service's name.
+    return Exists(tables.certificates().Newest(store::Profile::kControl, node));
   }
 
   absl::Status RevokeAuthority(const std::string& id) {

@@ -50,8 +50,11 @@ class Revocation {
 
   // One transaction. A node's certificate revoked by its serial ends the identity key that obtained it, one revoked by
   // node every identity key of the node, its open tokens and approvals: neither renews. A service is named like a node;
-  // it has no identity key to end. NOT_FOUND names the first serial or node that is unknown, and then nothing is
-  // revoked. FAILED_PRECONDITION for the active authority: its certificates would be renewed as fast. Audited as
+  // it has no identity key to end; what ends with its name are its control certificates too (role service), which could
+  // ask for another one. A client's control certificate revoked by its serial takes every live one of its name and role
+  // along, since each may have renewed the other: a client comes back by a new one that an administrator issues.
+  // `Revoked::certificates` counts them all. NOT_FOUND names the first serial or node that is unknown, and then nothing
+  // is revoked. FAILED_PRECONDITION for the active authority: its certificates would be renewed as fast. Audited as
   // "certificate.revoke", one record for each serial or node, one for an authority; none for what changed nothing.
   absl::StatusOr<Revoked> Revoke(const Request& request, const audit::Origin& origin);
 

@@ -122,7 +122,7 @@ grpc::Status Calls::Run(const Arrival& arrival, const Method& method, absl::Func
   const Caller caller =
       parts_.callers.Identify(arrival.listener, arrival.auth.get(),
                               for_anybody ? std::vector<std::string>() : arrival.authorization, arrival.peer);
-  const audit::Origin origin{caller.actor, request_id, RoleName(caller.role), caller.name};
+  const audit::Origin origin{caller.actor, request_id, RoleName(caller.role), caller.name, caller.serial};
   absl::Status status = Judge(arrival, method, caller);
   std::string what;
   bool logged = true;

@@ -14,8 +14,8 @@
 
 namespace signet::rpc {
 
-// A report that is the same as before is stored once in this time: a thousand nodes that boot at once bring slurmctld's
-// a thousand times.
+// A report that is the same as the one before it is stored once in this time: a thousand nodes that boot at once bring
+// slurmctld's a thousand times.
 inline constexpr absl::Duration kReportEvery = absl::Minutes(1);
 
 // Thread-safe. References must outlive this.
@@ -28,13 +28,20 @@ class HostReports {
   void Take(const v1::HostReport& report, const audit::Origin& origin);
 
  private:
-  // True once in kReportEvery for the same words of the same caller.
-  bool IsNews(const v1::HostReport& report, const audit::Origin& origin);
+  // The last words of one caller about one program of one host that were stored or refused for good.
+  struct Words {
+    std::string sha256;
+    absl::Time at;
+  };
+  // False when these are the last words, and no older than kReportEvery.
+  bool IsNews(const std::string& about, const std::string& sha256, absl::Time now) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   Calls& calls_;
   Engines& engines_;
+  // Held while a report is stored: of two that arrive at once, the last stored is the last heard.
   base::Mutex mutex_;
-  std::map<std::string, absl::Time> heard_ ABSL_GUARDED_BY(mutex_);  // by hash
+  std::map<std::string, Words> heard_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace signet::rpc

@@ -25,6 +25,11 @@ class Store {
   // logged. Done before the destructor returns.
   virtual void WriteLater(std::function<absl::Status(Tables&)> work) = 0;
 
+  // What was deleted or overwritten and committed before leaves no copy in the store's files, such as a log of changes.
+  // Best effort: copies made elsewhere (backups, the disk's own) are out of reach. UNAVAILABLE / STORE_UNAVAILABLE when
+  // it could not, as long as somebody reads an older snapshot: nothing is lost, and it may be tried again.
+  virtual absl::Status Scrub() = 0;
+
   // Runs `work` on a consistent snapshot of everything committed so far.
   virtual absl::Status Read(absl::FunctionRef<absl::Status(const Tables&)> work) const = 0;
 };

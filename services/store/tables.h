@@ -104,6 +104,9 @@ class CertificateTable {
                                                     RevocationReason reason) = 0;
   virtual absl::StatusOr<int64_t> RevokeOfSubject(absl::string_view subject, absl::Time now,
                                                   RevocationReason reason) = 0;
+  // The same for a name of Signet's own: its certificates of profile control in this role (CertificateRow::daemon).
+  virtual absl::StatusOr<int64_t> RevokeOfClient(absl::string_view subject, absl::string_view role, absl::Time now,
+                                                 RevocationReason reason) = 0;
   // Revoked certificates of an authority that have not ended at `now`, by serial; without tbs_der and der.
   virtual absl::StatusOr<std::vector<CertificateRow>> ListRevoked(absl::string_view authority_id, absl::Time now,
                                                                   absl::string_view after_serial, int limit) const = 0;

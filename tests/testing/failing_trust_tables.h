@@ -169,6 +169,11 @@ class FailingCertificateTable final : public store::CertificateTable {
     SIGNET_RETURN_IF_ERROR(fault_.Next());
     return real_.RevokeOfSubject(subject, now, reason);
   }
+  absl::StatusOr<int64_t> RevokeOfClient(absl::string_view subject, absl::string_view role, absl::Time now,
+                                         store::RevocationReason reason) override {
+    SIGNET_RETURN_IF_ERROR(fault_.Next());
+    return real_.RevokeOfClient(subject, role, now, reason);
+  }
   absl::StatusOr<std::vector<store::CertificateRow>> ListRevoked(absl::string_view authority_id, absl::Time now,
                                                                  absl::string_view after_serial,
                                                                  int limit) const override {

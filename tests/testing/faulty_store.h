@@ -21,6 +21,7 @@ class FaultyStore final : public store::Store {
   void FailCommits(int count) { failing_ = count; }
   // What WriteLater is given is lost, as in a crash.
   void LoseLaterWrites(bool lose) { losing_ = lose; }
+  void FailScrubs(bool fail) { scrubbing_fails_ = fail; }
   // The `number`-th call of a table from now on fails, in a transaction or on a snapshot; none when it is 0. For tests
   // with one thread.
   void FailCall(int number) { fault_.Set(number); }
@@ -42,6 +43,10 @@ class FaultyStore final : public store::Store {
   void WriteLater(std::function<absl::Status(store::Tables&)> work) override {
     if (!losing_) real_->WriteLater(std::move(work));
   }
+  absl::Status Scrub() override {
+    if (scrubbing_fails_) return base::Refusal(absl::StatusCode::kUnavailable, base::kStoreUnavailable, "it is read");
+    return real_->Scrub();
+  }
   absl::Status Read(absl::FunctionRef<absl::Status(const store::Tables&)> work) const override {
     return real_->Read([&](const store::Tables& tables) {
       // Const like the snapshot: only what reads can be called on it.
@@ -54,6 +59,7 @@ class FaultyStore final : public store::Store {
   std::unique_ptr<store::Store> real_;
   std::atomic<int> failing_{0};
   std::atomic<bool> losing_{false};
+  std::atomic<bool> scrubbing_fails_{false};
   std::atomic<int> writes_{0};
   mutable FailingCall fault_;
 };

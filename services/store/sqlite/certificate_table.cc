@@ -66,7 +66,7 @@ absl::StatusOr<std::vector<CertificateRow>> All(Statement& statement) {
 }  // namespace
 
 static_assert(static_cast<int>(CertificateState::kRevoked) == 3 && static_cast<int>(Profile::kNode) == 1 &&
-              static_cast<int>(Profile::kService) == 2);
+              static_cast<int>(Profile::kService) == 2 && static_cast<int>(Profile::kControl) == 3);
 
 absl::Status SqliteCertificateTable::Insert(const CertificateRow& row) {
   Statement statement(
@@ -191,6 +191,15 @@ absl::StatusOr<int64_t> SqliteCertificateTable::RevokeOfSubject(absl::string_vie
                       "SET state = 3, revoked_at = ?2, revocation_reason = ?3 "
                       "WHERE subject = ?1 AND profile IN (1, 2) AND " SIGNET_CERTIFICATE_IS_LIVE);
   return statement.Text(subject).Time(now).Int(static_cast<int>(reason)).Run();
+}
+
+absl::StatusOr<int64_t> SqliteCertificateTable::RevokeOfClient(absl::string_view subject, absl::string_view role,
+                                                               absl::Time now, RevocationReason reason) {
+  Statement statement(connection_,
+                      "UPDATE certificates INDEXED BY certificates_by_subject "
+                      "SET state = 3, revoked_at = ?2, revocation_reason = ?3 "
+                      "WHERE subject = ?1 AND profile = 3 AND daemon = ?4 AND " SIGNET_CERTIFICATE_IS_LIVE);
+  return statement.Text(subject).Time(now).Int(static_cast<int>(reason)).Text(role).Run();
 }
 
 absl::StatusOr<std::vector<CertificateRow>> SqliteCertificateTable::ListRevoked(absl::string_view authority_id,

@@ -28,6 +28,8 @@ class SqliteCertificateTable final : public CertificateTable {
   absl::StatusOr<int64_t> RevokeOfAuthority(absl::string_view authority_id, absl::Time now,
                                             RevocationReason reason) override;
   absl::StatusOr<int64_t> RevokeOfSubject(absl::string_view subject, absl::Time now, RevocationReason reason) override;
+  absl::StatusOr<int64_t> RevokeOfClient(absl::string_view subject, absl::string_view role, absl::Time now,
+                                         RevocationReason reason) override;
   absl::StatusOr<std::vector<CertificateRow>> ListRevoked(absl::string_view authority_id, absl::Time now,
                                                           absl::string_view after_serial, int limit) const override;
   absl::StatusOr<int64_t> CountRevocations(absl::string_view authority_id) const override;

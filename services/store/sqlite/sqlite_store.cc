@@ -82,6 +82,7 @@ class SqliteStore final : public Store {
       : writer_(std::move(writer)), readers_(std::move(readers)) {}
   absl::Status Write(absl::FunctionRef<absl::Status(Tables&)> work) override { return writer_->Write(work); }
   void WriteLater(std::function<absl::Status(Tables&)> work) override { writer_->WriteLater(std::move(work)); }
+  absl::Status Scrub() override { return writer_->Scrub(); }
   absl::Status Read(absl::FunctionRef<absl::Status(const Tables&)> work) const override { return readers_->Read(work); }
 
  private:

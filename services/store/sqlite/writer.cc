@@ -29,6 +29,15 @@ Writer::~Writer() {
 absl::Status Writer::Write(absl::FunctionRef<absl::Status(Tables&)> work) {
   Item item;
   item.work = work;
+  return Await(item);
+}
+
+absl::Status Writer::Scrub() {
+  Item item;
+  return Await(item);
+}
+
+absl::Status Writer::Await(Item& item) {
   base::MutexLock lock(mutex_);
   if (awaited_ >= max_waiting_) {
     return base::Refusal(absl::StatusCode::kResourceExhausted, base::kOverloaded,
@@ -57,7 +66,7 @@ void Writer::Loop() {
       base::MutexLock lock(mutex_);
       while (queue_.empty() && !stopping_) arrived_.Wait(mutex_);
       if (queue_.empty()) return;
-      const auto end = queue_.begin() + std::min<std::ptrdiff_t>(queue_.size(), max_group_);
+      const auto end = queue_.begin() + NextGroup();
       group.assign(queue_.begin(), end);
       queue_.erase(queue_.begin(), end);
     }
@@ -76,7 +85,27 @@ void Writer::Loop() {
   }
 }
 
+std::ptrdiff_t Writer::NextGroup() const {
+  if (queue_.front()->work == nullptr) return 1;
+  const auto most = queue_.begin() + std::min<std::ptrdiff_t>(queue_.size(), max_group_);
+  return std::find_if(queue_.begin(), most, [](const Item* item) { return item->work == nullptr; }) - queue_.begin();
+}
+
+absl::Status Writer::EmptyLog() {
+  // Pages of the log stay in its file until they are written over, after a checkpoint too, unless it is truncated.
+  // Waits for readers of older snapshots as long as the connection's busy timeout.
+  SIGNET_ASSIGN_OR_RETURN(const std::string busy, connection_->Value("PRAGMA wal_checkpoint(TRUNCATE)"));
+  if (busy == "0") return absl::OkStatus();
+  return base::Refusal(absl::StatusCode::kUnavailable, base::kStoreUnavailable,
+                       "store: the log of changes could not be emptied while another process or call reads it",
+                       "try again in a few seconds");
+}
+
 void Writer::RunGroup(const std::vector<Item*>& group) {
+  if (group.front()->work == nullptr) {
+    group.front()->status = EmptyLog();
+    return;
+  }
   absl::Status status = RunTransaction(group);
   std::vector<Item*> awaited;
   std::copy_if(group.begin(), group.end(), std::back_inserter(awaited), [](const Item* item) { return item->awaited; });

@@ -26,22 +26,28 @@ class Writer {
   // Runs what was accepted first.
   ~Writer();
 
-  // As Store::Write and Store::WriteLater.
+  // As Store::Write, Store::WriteLater and Store::Scrub.
   absl::Status Write(absl::FunctionRef<absl::Status(Tables&)> work);
   void WriteLater(std::function<absl::Status(Tables&)> work);
+  absl::Status Scrub();
 
  private:
   using Work = std::function<absl::Status(Tables&)>;
   // A work in the queue. Lives on the stack of the thread that waits for it, or with the queue when nobody does.
   struct Item {
-    Work work;
+    Work work;  // empty: empties the write-ahead log, outside a transaction
     bool awaited = true;
     absl::Status status;
     bool done = false;
     base::CondVar changed;
   };
 
+  // Queues the item and waits until it is done.
+  absl::Status Await(Item& item);
   void Loop();
+  // Of the items that wait, how many the next group takes.
+  std::ptrdiff_t NextGroup() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status EmptyLog();
   // Sets every item's status. Uses the connection, which belongs to the loop's thread.
   void RunGroup(const std::vector<Item*>& group);
   // One transaction. An error means that none of it was stored.

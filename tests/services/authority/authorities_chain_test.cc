@@ -148,6 +148,7 @@ class SlowStore final : public store::Store {
   explicit SlowStore(store::Store& real) : real_(real) {}
   absl::Status Write(absl::FunctionRef<absl::Status(store::Tables&)> work) override { return real_.Write(work); }
   void WriteLater(std::function<absl::Status(store::Tables&)> work) override { real_.WriteLater(std::move(work)); }
+  absl::Status Scrub() override { return real_.Scrub(); }
   absl::Status Read(absl::FunctionRef<absl::Status(const store::Tables&)> work) const override {
     const absl::Status done = real_.Read(work);
     if (slow_.exchange(false)) {

@@ -164,6 +164,41 @@ TEST_F(RotationTest, DestroyWipesTheKey) {
   EXPECT_THAT(bytes, ::testing::Not(HasSubstr(handle)));
 }
 
+TEST_F(RotationTest, DestroyLeavesTheKeyInNoFileOfTheOpenStore) {
+  const auto holds = [&](const std::string& text) {
+    bool found = false;
+    for (const char* suffix : {"", "-wal", "-shm"}) {
+      std::ifstream file(world.dir.File(absl::StrCat("signet.db", suffix)), std::ios::binary);
+      const std::string bytes((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+      found = found || bytes.find(text) != std::string::npos;
+    }
+    return found;
+  };
+  const std::string id = Prepare();
+  const std::string handle = Row(id).handle;
+  Take(Verb::kWithdraw, id);
+  ASSERT_TRUE(holds(handle));
+  world.store->FailScrubs(true);
+  const Changed first = Must(Change(Verb::kDestroy, id));
+  EXPECT_TRUE(first.changed);
+  EXPECT_THAT(first.plan.steps.back(), HasSubstr("may still hold the sealed key"));
+  EXPECT_TRUE(holds(handle));
+  world.store->FailScrubs(false);
+  Must(Change(Verb::kDestroy, id, "", true));
+  EXPECT_TRUE(holds(handle)) << "a dry run scrubs nothing";
+  const Changed again = Must(Change(Verb::kDestroy, id));
+  EXPECT_FALSE(again.changed);
+  EXPECT_EQ(again.plan.steps.size(), 1U);
+  EXPECT_FALSE(holds(handle));
+  EXPECT_TRUE(holds(Row(ActiveId()).handle));
+
+  const std::string other = Prepare();
+  const std::string others = Row(other).handle;
+  Take(Verb::kWithdraw, other);
+  EXPECT_TRUE(Must(Change(Verb::kDestroy, other)).changed);
+  EXPECT_FALSE(holds(others));
+}
+
 class StateTest : public RotationTest {
  protected:
   // One authority in each state, oldest first: DESTROYED, REVOKED, RETIRED, ACTIVE, PREPARED.

@@ -134,6 +134,30 @@ TEST_F(IssuerRotationTest, WhatWasRecordedBeforeIsReleasedAfterARetirementAndNot
   EXPECT_EQ(world_.custody->signatures(), signatures);
 }
 
+TEST_F(IssuerRotationTest, WhatWasRevokedBetweenItsRecordAndItsSignatureIsNotSigned) {
+  const auto refused = [&](Prepared prepared) {
+    const int signatures = world_.custody->signatures();
+    const absl::Status status = world_.issuer->Release(std::move(prepared)).status();
+    EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("revoked meanwhile"));
+    EXPECT_EQ(world_.custody->signatures(), signatures);
+  };
+  Prepared prepared = Must(world_.issuer->Prepare(Node()));
+  Must(Record(prepared));
+  Must(world_.store->Write([&](store::Tables& tables) {
+    return tables.certificates()
+        .Revoke(prepared.row().serial, world_.clock.Now(), store::RevocationReason::kKeyCompromise)
+        .status();
+  }));
+  refused(std::move(prepared));
+  // An authority that was revoked, while the list in memory does not know it yet.
+  Prepared late = Must(world_.issuer->Prepare(Node()));
+  Must(Record(late));
+  SetState(world_, first_, store::AuthorityState::kRevoked);
+  ASSERT_EQ(Must(world_.authorities->Find(first_))->state, store::AuthorityState::kActive);
+  refused(std::move(late));
+}
+
 TEST_F(IssuerRotationTest, FromActivationALeafCarriesTheCrossUntilThatEndsWithoutAnyReload) {
   const std::string next = AddPrepared(world_);
   EXPECT_FALSE(Accepted(Issue(Node()), Anchor(next)));

@@ -50,6 +50,16 @@ class RevocationTest : public ::testing::Test {
     const std::string csr = testing::Must(keys::SignRequestPem(testing::SimulatedNode::NewKey(), name, ""));
     return testing::Must(world_.named->IssueClient("admin", name, "", csr, world_.origin)).serial;
   }
+  // A service's client certificate, with which it renews the other.
+  std::string IssueControlOf(const std::string& service) {
+    const std::string csr = testing::Must(keys::SignRequestPem(testing::SimulatedNode::NewKey(), service, ""));
+    return testing::Must(world_.named->IssueClient("service", service, "", csr, world_.origin)).serial;
+  }
+  std::string Renew(const std::string& role, const std::string& name, const std::string& shown) {
+    const std::string csr = testing::Must(keys::SignRequestPem(testing::SimulatedNode::NewKey(), name, ""));
+    const audit::Origin origin{"tls:signet://alpha/" + role + "/" + name, "0123456789abcdef", role, name, shown};
+    return testing::Must(world_.named->RenewClient(csr, origin)).serial;
+  }
 
   static Request BySerial(std::vector<std::string> serials) {
     Request request;

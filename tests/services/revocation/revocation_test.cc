@@ -136,6 +136,39 @@ TEST_F(RevocationTest, AClientOfSignetIsRevokedByItsSerialOnly) {
   EXPECT_EQ(Row(client).state, store::CertificateState::kRevoked);
 }
 
+TEST_F(RevocationTest, AClientsSerialTakesWhatItRenewedAndWhatItCameFromAlong) {
+  const std::string first = IssueClient("jane");
+  const std::string stolen = Renew("admin", "jane", first);
+  const std::string newest = Renew("admin", "jane", stolen);
+  const std::string other = IssueClient("joe");
+  const std::string csr = Must(keys::SignRequestPem(testing::SimulatedNode::NewKey(), "jane", ""));
+  const std::string auditor = Must(world_.named->IssueClient("auditor", "jane", "", csr, world_.origin)).serial;
+  Request request = BySerial({first});
+  request.dry_run = true;
+  EXPECT_EQ(Must(Revoke(request)).certificates, 3);
+  request.dry_run = false;
+  EXPECT_EQ(Must(Revoke(request)).certificates, 3);
+  for (const std::string& serial : {first, stolen, newest}) {
+    EXPECT_EQ(Row(serial).state, store::CertificateState::kRevoked);
+  }
+  EXPECT_NE(Row(other).state, store::CertificateState::kRevoked);
+  EXPECT_NE(Row(auditor).state, store::CertificateState::kRevoked) << "another role";
+  EXPECT_THAT(world_.AuditRows().back().bytes, HasSubstr("certificate.revoke"));
+  EXPECT_NE(Row(IssueClient("jane")).state, store::CertificateState::kRevoked);
+}
+
+TEST_F(RevocationTest, AServicesNameTakesWhatCouldAskForAnotherAlong) {
+  const std::string served = IssueService("slurmdbd");
+  const std::string control = IssueControlOf("slurmdbd");
+  const std::string other = IssueControlOf("slurmrestd");
+  EXPECT_EQ(Must(Revoke(ByNode({"slurmdbd"}))).certificates, 2);
+  EXPECT_EQ(Row(served).state, store::CertificateState::kRevoked);
+  EXPECT_EQ(Row(control).state, store::CertificateState::kRevoked);
+  EXPECT_NE(Row(other).state, store::CertificateState::kRevoked);
+  EXPECT_EQ(Must(Revoke(ByNode({"slurmrestd"}))).certificates, 1) << "known by its control certificate alone";
+  EXPECT_TRUE(absl::IsNotFound(Revoke(ByNode({"slurmctld"})).status()));
+}
+
 TEST_F(RevocationTest, ARetiredAuthorityLosesEveryCertificateAndNoNodeItsKey) {
   Enrol(n1_);
   const std::string service = IssueService("slurmdbd");

@@ -49,6 +49,7 @@ class EdgeReportsTest : public EdgeTest {
     EXPECT_EQ(status.ok(), !response.certificate_chain_pem().empty());
     return status;
   }
+  static audit::Origin Origin() { return {"socket:controller", "0123456789abcdef", "controller"}; }
   std::vector<store::ReportRow> Stored() {
     return Must(world_.Read([](const store::Tables& tables) { return tables.sightings().ListReports(); }));
   }
@@ -169,6 +170,41 @@ TEST_F(EdgeReportsTest, AThousandNodesBringTheSameReportAndItIsStoredOnceAMinute
   EXPECT_EQ(Stored()[0].loaded_generation, 2u);
 }
 
+TEST_F(EdgeReportsTest, WordsThatComeBackAfterOthersAreNews) {
+  const v1::HostReport old = ReportOf("head1", "slurmctld");
+  v1::HostReport loaded = old;
+  loaded.mutable_bundle_loaded()->set_generation(2);
+  for (int turn = 0; turn < 2; ++turn) {
+    ASSERT_TRUE(SignWith(Controller(), old).ok());
+    EXPECT_EQ(Stored()[0].loaded_generation, 1u);
+    ASSERT_TRUE(SignWith(Controller(), loaded).ok());
+    EXPECT_EQ(Stored()[0].loaded_generation, 2u);
+  }
+  // Another host's words are not about this one.
+  ASSERT_TRUE(SignWith(Controller(), ReportOf("head2", "slurmctld")).ok());
+  const absl::Time first = Stored()[0].reported_at;
+  world_.clock.Advance(absl::Seconds(1));
+  ASSERT_TRUE(SignWith(Controller(), loaded).ok());
+  EXPECT_EQ(Stored()[0].reported_at, first);
+}
+
+TEST_F(EdgeReportsTest, WordsThatWereNotStoredAreNewsAgain) {
+  HostReports reports(*calls_, *engines_);
+  reports.Take(ReportOf("head1", "slurmctld"), Origin());
+  v1::HostReport newer = ReportOf("head1", "slurmctld");
+  newer.mutable_bundle_loaded()->set_generation(2);
+  world_.store->FailCommits(1);
+  reports.Take(newer, Origin());
+  ASSERT_EQ(Stored()[0].loaded_generation, 1u);
+  reports.Take(newer, Origin());
+  EXPECT_EQ(Stored()[0].loaded_generation, 2u);
+  // Nor does a failure let older words pass for the last ones.
+  world_.store->FailCommits(1);
+  reports.Take(ReportOf("head1", "slurmctld"), Origin());
+  reports.Take(newer, Origin());
+  EXPECT_EQ(Stored()[0].loaded_generation, 2u);
+}
+
 TEST_F(EdgeReportsTest, RememberingReportsIsBounded) {
   HostReports reports(*calls_, *engines_);
   v1::HostReport report = ReportOf("head1", "slurmctld");
@@ -176,9 +212,7 @@ TEST_F(EdgeReportsTest, RememberingReportsIsBounded) {
   const absl::Time first = Stored()[0].reported_at;
   world_.clock.Advance(absl::Seconds(1));
   for (int i = 0; i < 300; ++i) {
-    v1::HostReport other = report;
-    other.set_loaded_evidence(static_cast<v1::LoadedEvidence>(100 + i));
-    reports.Take(other, world_.origin);
+    reports.Take(ReportOf(absl::StrCat("login", i), "host"), world_.origin);
   }
   reports.Take(report, world_.origin);
   EXPECT_GT(Stored()[0].reported_at, first);

@@ -1,7 +1,9 @@
 // Certificates that stop being trusted, those that are renewed by their holders, and the lists.
 #include <string>
+#include <thread>
 #include <vector>
 
+#include "services/base/status_macros.h"
 #include "services/policy/profile.h"
 #include "services/x509/certificate.h"
 #include "services/x509/certificate_template.h"
@@ -183,6 +185,31 @@ TEST_F(EdgeRevocationTest, AServiceRenewsItsOwnCertificateAndNoOther) {
   EXPECT_EQ(ReasonOf(Issue(Network("observer", "login1"), "slurmdbd")), base::kAccessDenied);
   EXPECT_EQ(ReasonOf(Issue(Controller(), "slurmctld")), base::kAccessDenied);
   EXPECT_TRUE(Issue(Admin(), "slurmctld").ok());
+}
+
+TEST_F(EdgeRevocationTest, ARevocationOutrunsARenewalThatIsUnderWay) {
+  const Channel jane = Network("admin", "jane");
+  ASSERT_TRUE(Renew(jane, Csr("jane")).ok());
+  const auto rows = world_.Certificates("jane");
+  const int before = world_.store->writes();
+  grpc::Status late;
+  std::thread call;
+  // The call was identified, and its record waits behind this transaction.
+  Must(world_.store->real().Write([&](store::Tables& tables) -> absl::Status {
+    call = std::thread([&] { late = Renew(jane, Csr("jane")); });
+    while (world_.store->writes() == before) std::this_thread::yield();
+    for (const store::CertificateRow& row : rows) {
+      const absl::Time now = world_.clock.Now();
+      SIGNET_RETURN_IF_ERROR(
+          tables.certificates().Revoke(row.serial, now, store::RevocationReason::kKeyCompromise).status());
+    }
+    return absl::OkStatus();
+  }));
+  call.join();
+  EXPECT_EQ(ReasonOf(late), base::kAccessDenied);
+  EXPECT_THAT(late.error_message(), HasSubstr("revoked meanwhile"));
+  EXPECT_EQ(world_.Certificates("jane").size(), rows.size());
+  EXPECT_THAT(rows, SizeIs(2));
 }
 
 }  // namespace

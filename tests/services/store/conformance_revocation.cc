@@ -113,6 +113,36 @@ TEST_P(CertificateEnds, RevokesTheLiveOnesOfASubjectWhoeverSignedThem) {
   EXPECT_EQ(Find("54").revocation_reason, RevocationReason::kCessationOfOperation);
 }
 
+TEST_P(CertificateEnds, RevokesTheLiveOnesOfAClientInOneRole) {
+  CertificateRow admin = Leaf("61", "n1", At(100), "a1", Profile::kControl);
+  admin.daemon = "admin";
+  CertificateRow other = Leaf("62", "n2", At(100), "a1", Profile::kControl);
+  other.daemon = "admin";
+  CertificateRow ended = admin;
+  ended.serial = "63";
+  ended.not_after = At(49);
+  CertificateRow renewed = admin;
+  renewed.serial = "64";
+  renewed.authority_id = "a2";
+  for (const CertificateRow& row : {admin, other, ended, renewed}) {
+    ASSERT_EQ(Write([&](Tables& tables) { return tables.certificates().Insert(row); }), absl::OkStatus());
+  }
+  const auto revoke = [&](const std::string& subject, const std::string& role) {
+    return Changed([&](CertificateTable& table) {
+      return table.RevokeOfClient(subject, role, At(50), RevocationReason::kKeyCompromise);
+    });
+  };
+  EXPECT_EQ(revoke("n1", "adm"), 0);
+  EXPECT_EQ(revoke("N1", "admin"), 0);
+  EXPECT_EQ(revoke("n1", ""), 0);
+  EXPECT_EQ(revoke("n1", "admin"), 2) << "61 and 64, whoever signed them";
+  EXPECT_EQ(revoke("n1", "admin"), 0);
+  EXPECT_THAT(Live("a1", At(50)), ElementsAre("51", "53", "55", "56", "57", "58", "62"));
+  EXPECT_EQ(Find("63").state, CertificateState::kRecorded) << "it had ended";
+  EXPECT_EQ(Find("64").revoked_at, At(50));
+  EXPECT_EQ(Find("64").revocation_reason, RevocationReason::kKeyCompromise);
+}
+
 TEST_P(CertificateEnds, ListsTheRevokedOnesInPagesUntilTheyEnd) {
   for (const char* serial : {"55", "51", "53", "52"}) Revoke(serial);
   EXPECT_THAT(Revoked("a1", At(50)), ElementsAre("51", "53", "55"));

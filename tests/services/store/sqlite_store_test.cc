@@ -140,6 +140,40 @@ TEST_F(SqliteStoreTest, OverwritesAKeyThatIsDestroyed) {
   EXPECT_FALSE(holds());
 }
 
+TEST_F(SqliteStoreTest, ScrubbedItHoldsNoDestroyedKeyInAnyFileWhileItIsOpen) {
+  const std::string key = "the sealed key of an authority that is destroyed";
+  const auto holds = [&] {
+    bool found = false;
+    for (const auto& entry : std::filesystem::directory_iterator(directory_.path())) {
+      std::ifstream file(entry.path(), std::ios::binary);
+      const std::string bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+      found = found || bytes.find(key) != std::string::npos;
+    }
+    return found;
+  };
+  const auto store = OpenStore().value();
+  AuthorityRow row = Authority("a1");
+  row.handle = key;
+  ASSERT_EQ(store->Write([&](Tables& tables) { return tables.authorities().Insert(row); }), absl::OkStatus());
+  ASSERT_TRUE(holds());
+  ASSERT_EQ(store->Scrub(), absl::OkStatus());
+  EXPECT_TRUE(holds()) << "what is there stays";
+  row.handle.clear();
+  ASSERT_EQ(store->Write([&](Tables& tables) { return tables.authorities().Update(row); }), absl::OkStatus());
+  ASSERT_TRUE(holds());
+  // Who reads an older snapshot keeps what is in it.
+  ASSERT_EQ(store->Read([&](const Tables& tables) -> absl::Status {
+    EXPECT_TRUE(tables.authorities().List().ok());
+    const absl::Status busy = store->Scrub();
+    EXPECT_EQ(base::ReasonOf(busy), base::kStoreUnavailable) << busy;
+    return absl::OkStatus();
+  }),
+            absl::OkStatus());
+  ASSERT_EQ(store->Scrub(), absl::OkStatus());
+  EXPECT_FALSE(holds());
+  EXPECT_EQ(store->Write([](Tables& tables) { return tables.nodes().Put(Node("n1")); }), absl::OkStatus());
+}
+
 TEST_F(SqliteStoreTest, RefusesASymbolicLinkADirectoryAndAMissingDirectory) {
   ASSERT_EQ(::symlink(directory_.File("elsewhere").c_str(), path_.c_str()), 0);
   EXPECT_EQ(OpenStore().status().code(), absl::StatusCode::kFailedPrecondition);
