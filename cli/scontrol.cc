@@ -1,5 +1,7 @@
 #include "cli/scontrol.h"
 
+#include <vector>
+
 #include "absl/strings/match.h"
 #include "cli/child.h"
 #include "google/protobuf/struct.pb.h"
@@ -18,6 +20,23 @@ bool Mentions(const google::protobuf::Value& value) {
   return false;
 }
 
+// The answer's "nodes"; none when it is in no known form.
+std::vector<google::protobuf::Struct> NodesIn(const std::string& scontrol_json) {
+  std::vector<google::protobuf::Struct> nodes;
+  google::protobuf::Struct document;
+  if (!google::protobuf::util::JsonStringToMessage(scontrol_json, &document).ok()) return nodes;
+  const auto found = document.fields().find("nodes");
+  if (found == document.fields().end()) return nodes;
+  for (const google::protobuf::Value& one : found->second.list_value().values()) nodes.push_back(one.struct_value());
+  return nodes;
+}
+
+// Null (protobuf's default) when there is no such field.
+google::protobuf::Value FieldOf(const google::protobuf::Struct& node, const char* name) {
+  const auto found = node.fields().find(name);
+  return found == node.fields().end() ? google::protobuf::Value() : found->second;
+}
+
 }  // namespace
 
 std::optional<std::string> AskScontrol(absl::string_view path, const std::string& node, absl::Duration limit) {
@@ -25,19 +44,25 @@ std::optional<std::string> AskScontrol(absl::string_view path, const std::string
 }
 
 bool CertTokenIsSet(const std::string& scontrol_json, absl::string_view node) {
-  google::protobuf::Struct document;
-  if (!google::protobuf::util::JsonStringToMessage(scontrol_json, &document).ok()) return false;
-  const auto nodes = document.fields().find("nodes");
-  if (nodes == document.fields().end()) return false;
-  for (const google::protobuf::Value& one : nodes->second.list_value().values()) {
-    const auto& fields = one.struct_value().fields();
-    const auto name = fields.find("name");
-    if (name == fields.end() || absl::string_view(name->second.string_value()) != node) continue;
-    for (const auto& [field, value] : fields) {
+  for (const google::protobuf::Struct& one : NodesIn(scontrol_json)) {
+    if (absl::string_view(FieldOf(one, "name").string_value()) != node) continue;
+    for (const auto& [field, value] : one.fields()) {
       if (absl::StartsWith(field, "cert") && Mentions(value)) return true;
     }
   }
   return false;
+}
+
+std::map<std::string, NodeAddress> AddressesOf(const std::string& scontrol_json) {
+  std::map<std::string, NodeAddress> addresses;
+  for (const google::protobuf::Struct& one : NodesIn(scontrol_json)) {
+    const std::string name = FieldOf(one, "name").string_value();
+    const std::string address = FieldOf(one, "address").string_value();
+    const double port = FieldOf(one, "port").number_value();
+    if (name.empty() || address.empty() || !(port >= 1 && port <= 65535)) continue;
+    addresses[name] = {address, static_cast<uint16_t>(port)};
+  }
+  return addresses;
 }
 
 }  // namespace signet::cli

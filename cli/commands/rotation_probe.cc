@@ -10,6 +10,7 @@
 #include "cli/failure.h"
 #include "cli/node_set.h"
 #include "cli/pages.h"
+#include "cli/scontrol.h"
 #include "cli/table.h"
 #include "clients/probe/probe.h"
 #include "google/protobuf/struct.pb.h"
@@ -30,6 +31,8 @@ constexpr char kProbeName[] = "signet-probe";
 // The server's limit for one RecordProbes call.
 constexpr std::size_t kBatch = 1000;
 constexpr absl::Duration kLongestHost = absl::Seconds(30);
+// Asked of scontrol in one call: what it says of a node is a few kilobytes.
+constexpr std::size_t kAskedAtOnce = 200;
 // A certificate that ends earlier is not used for another batch.
 constexpr absl::Duration kLeastLife = absl::Minutes(5);
 
@@ -48,6 +51,24 @@ uint16_t PortOf(const Options& options) {
   static const auto& ports = *new std::map<std::string, uint16_t>{
       {"slurmd", 6818}, {"slurmctld", 6817}, {"slurmdbd", 6819}, {"slurmrestd", 6820}};
   return ports.at(options.program);
+}
+
+// Where those of `hosts` are, slurmd's, whom scontrol says it of. Left to DNS and Slurm's port are all where there is
+// none, where it fails once, and where --port names another.
+std::map<std::string, NodeAddress> AddressesFromSlurm(Session& session, const Options& options,
+                                                      const std::vector<std::string>& hosts) {
+  std::map<std::string, NodeAddress> all;
+  if (options.program != "slurmd" || options.port != 0) return all;
+  for (std::size_t begin = 0; begin < hosts.size(); begin += kAskedAtOnce) {
+    const std::vector<std::string> some(
+        hosts.begin() + static_cast<std::ptrdiff_t>(begin),
+        hosts.begin() + static_cast<std::ptrdiff_t>(std::min(begin + kAskedAtOnce, hosts.size())));
+    const std::optional<std::string> answer =
+        AskScontrol(session.path(), names::CompressHostlist(some), session.options().timeout);
+    if (!answer.has_value()) break;
+    all.merge(AddressesOf(*answer));
+  }
+  return all;
 }
 
 absl::StatusOr<std::vector<std::string>> HostsToAsk(Session& session, const Options& options) {
@@ -80,6 +101,21 @@ absl::StatusOr<v1::Authority> AuthorityToAsk(Session& session, const Options& op
   return *chosen;
 }
 
+// The authorities that certificates in use are of, imported ones too.
+absl::StatusOr<std::vector<x509::Certificate>> Anchors(Session& session) {
+  SIGNET_ASSIGN_OR_RETURN(const v1::ListAuthoritiesResponse list,
+                          session.Call(&v1::CertAuthority::Stub::ListAuthorities, v1::ListAuthoritiesRequest()));
+  std::vector<x509::Certificate> anchors;
+  for (const v1::Authority& one : list.authorities()) {
+    const bool trusted = one.state() == v1::AUTHORITY_STATE_PREPARED || one.state() == v1::AUTHORITY_STATE_ACTIVE ||
+                         one.state() == v1::AUTHORITY_STATE_RETIRED;
+    if (one.purpose() != v1::AUTHORITY_PURPOSE_SLURM || !trusted) continue;
+    SIGNET_ASSIGN_OR_RETURN(x509::Certificate anchor, x509::Certificate::FromPem(one.certificate_pem()));
+    anchors.push_back(std::move(anchor));
+  }
+  return anchors;
+}
+
 // A probe with a certificate of minutes; its key never leaves this process.
 struct Credential {
   clients::Probe probe;
@@ -95,7 +131,9 @@ absl::StatusOr<Credential> AskForCredential(Session& session, const std::string&
                           session.Call(&v1::CertAuthority::Stub::IssueProbeCertificate, request));
   SIGNET_ASSIGN_OR_RETURN(const std::vector<x509::Certificate> chain,
                           x509::Certificate::ListFromPem(response.certificate_chain_pem()));
-  SIGNET_ASSIGN_OR_RETURN(clients::Probe probe, clients::Probe::Create(response.certificate_chain_pem(), key));
+  SIGNET_ASSIGN_OR_RETURN(std::vector<x509::Certificate> anchors, Anchors(session));
+  SIGNET_ASSIGN_OR_RETURN(clients::Probe probe,
+                          clients::Probe::Create(response.certificate_chain_pem(), key, std::move(anchors)));
   return Credential{std::move(probe), chain.front().not_after()};
 }
 
@@ -110,16 +148,19 @@ std::string VerdictText(ProbeVerdict verdict) {
       return "not trusted";
     case ProbeVerdict::kNoVerdict:
       return "unreachable";
+    case ProbeVerdict::kAnother:
+      return "another host";
   }
   return "";
 }
 
+// Answers that the server knows to be another host's become such.
 absl::Status Record(Session& session, const std::string& authority_id, const std::string& program,
-                    const std::vector<std::string>& hosts, const std::vector<clients::ProbeAnswer>& answers) {
+                    const std::vector<std::string>& hosts, std::vector<clients::ProbeAnswer>& answers) {
   v1::RecordProbesRequest request;
   request.set_authority_id(authority_id);
   for (std::size_t i = 0; i < hosts.size(); ++i) {
-    if (answers[i].verdict == ProbeVerdict::kNoVerdict) continue;
+    if (answers[i].verdict == ProbeVerdict::kNoVerdict || answers[i].verdict == ProbeVerdict::kAnother) continue;
     v1::ProbeResult* const result = request.add_results();
     result->set_host(hosts[i]);
     result->set_program(program);
@@ -127,7 +168,18 @@ absl::Status Record(Session& session, const std::string& authority_id, const std
     result->set_served_serial(answers[i].served_serial);
   }
   if (request.results().empty()) return absl::OkStatus();
-  return session.Call(&v1::CertAuthority::Stub::RecordProbes, request).status();
+  SIGNET_ASSIGN_OR_RETURN(const v1::RecordProbesResponse response,
+                          session.Call(&v1::CertAuthority::Stub::RecordProbes, request));
+  if (response.not_matching() == 0) return absl::OkStatus();
+  SIGNET_ASSIGN_OR_RETURN(const std::vector<std::string> others,
+                          names::ExpandHostlist(response.not_matching_hosts(), kBatch));
+  for (std::size_t i = 0; i < hosts.size(); ++i) {
+    if (std::find(others.begin(), others.end(), hosts[i]) == others.end()) continue;
+    if (answers[i].verdict != ProbeVerdict::kTrusted) continue;
+    answers[i].verdict = ProbeVerdict::kAnother;
+    answers[i].detail = "the ledger has no such valid certificate of this host";
+  }
+  return absl::OkStatus();
 }
 
 // Asks and records a batch at a time, so that an interruption loses one batch.
@@ -135,6 +187,7 @@ absl::StatusOr<Summary> AskAll(Session& session, const Options& options, const s
                                const std::vector<std::string>& hosts) {
   Summary summary;
   std::optional<Credential> credential;
+  const std::map<std::string, NodeAddress> addresses = AddressesFromSlurm(session, options, hosts);
   for (std::size_t begin = 0; begin < hosts.size(); begin += kBatch) {
     const std::vector<std::string> batch(
         hosts.begin() + static_cast<std::ptrdiff_t>(begin),
@@ -143,8 +196,12 @@ absl::StatusOr<Summary> AskAll(Session& session, const Options& options, const s
       SIGNET_ASSIGN_OR_RETURN(credential, AskForCredential(session, authority_id));
     }
     std::vector<clients::ProbeTarget> targets;
-    for (const std::string& host : batch) targets.push_back({host, PortOf(options)});
-    const std::vector<clients::ProbeAnswer> answers = credential->probe.Ask(
+    for (const std::string& host : batch) {
+      const auto known = addresses.find(host);
+      const NodeAddress at = known == addresses.end() ? NodeAddress{host, PortOf(options)} : known->second;
+      targets.push_back({at.host, at.port, options.program == "slurmd" ? host : options.program});
+    }
+    std::vector<clients::ProbeAnswer> answers = credential->probe.Ask(
         targets, {.per_host = options.per_host, .parallel = options.parallel}, [&](std::size_t done) {
           if (done % 100 == 0 || done == batch.size()) session.Progress("asked", begin + done, hosts.size());
         });
@@ -191,15 +248,24 @@ absl::Status Print(Session& session, const Summary& summary, const v1::Authority
   return session.Print(view);
 }
 
+void NoteOthers(Session& session, const Summary& summary) {
+  const auto others = summary.find(ProbeVerdict::kAnother);
+  if (others == summary.end()) return;
+  for (const auto& [why, hosts] : others->second) {
+    session.Note(absl::StrCat("another host answered for ", names::CompressHostlist(hosts), ": ", why));
+  }
+}
+
 absl::Status ProbeHosts(Session& session, const Options& options) {
   SIGNET_ASSIGN_OR_RETURN(const std::vector<std::string> hosts, HostsToAsk(session, options));
   SIGNET_ASSIGN_OR_RETURN(const v1::Authority authority, AuthorityToAsk(session, options));
   if (session.options().dry_run) {
-    session.Note(absl::StrCat("dry run: would ask ", options.program, " on ", hosts.size(), " hosts, port ",
-                              PortOf(options), ", whether they trust ", authority.subject()));
+    session.Note(absl::StrCat("dry run: would ask ", options.program, " on ", hosts.size(),
+                              " hosts, whether they trust ", authority.subject()));
     return absl::OkStatus();
   }
   SIGNET_ASSIGN_OR_RETURN(const Summary summary, AskAll(session, options, authority.id(), hosts));
+  NoteOthers(session, summary);
   return Print(session, summary, authority);
 }
 
@@ -213,7 +279,8 @@ Action DeclareRotationProbe(CLI::App& app) {
   app.add_option("--program", options->program, "the daemon that is asked: slurmd, slurmctld, slurmdbd or slurmrestd")
       ->check(CLI::IsMember({"slurmd", "slurmctld", "slurmdbd", "slurmrestd"}))
       ->capture_default_str();
-  app.add_option("--port", options->port, "its port [Slurm's default: 6818 for slurmd]")->check(CLI::Range(1, 65535));
+  app.add_option("--port", options->port, "its port, at its name's address [as scontrol says; else Slurm's own: 6818]")
+      ->check(CLI::Range(1, 65535));
   app.add_option("--parallel", options->parallel, "hosts asked at once")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();

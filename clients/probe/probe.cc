@@ -17,6 +17,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "clients/probe/endpoint.h"
 #include "services/base/mutex.h"
 #include "services/base/reason.h"
@@ -31,6 +32,8 @@ using ContextPtr = x509::OpensslPtr<SSL_CTX, SSL_CTX_free>;
 using ConnectionPtr = x509::OpensslPtr<SSL, SSL_free>;
 using BioPtr = x509::OpensslPtr<BIO, BIO_free>;
 
+// Of a chain: a leaf, and what x509::VerifyChain takes with it.
+constexpr int kMostShown = 8;
 // No length of a Slurm message (over its limit of a gibibyte) and no HTTP method: slurmd answers at once.
 constexpr char kJunk[] = {'j', 'u', 'n', 'k'};
 
@@ -61,6 +64,7 @@ class SigpipeBlocked {
 struct Seen {
   bool certificate = false;
   bool asked_for_ours = false;
+  std::vector<std::string> chain;  // DER, leaf first
   std::string serial;
   std::string issuer;
 };
@@ -72,6 +76,15 @@ std::string NameText(const X509_NAME* name) {
   char* bytes = nullptr;
   const long size = BIO_get_mem_data(text.get(), &bytes);
   return size > 0 ? std::string(bytes, static_cast<std::size_t>(size)) : "";
+}
+
+std::string DerOf(const X509* certificate) {
+  unsigned char* bytes = nullptr;
+  const int size = i2d_X509(certificate, &bytes);
+  if (size <= 0) return "";
+  std::string der(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size));
+  OPENSSL_free(bytes);
+  return der;
 }
 
 Seen& SeenBy(const SSL* connection) { return *static_cast<Seen*>(SSL_get_app_data(connection)); }
@@ -87,6 +100,11 @@ int NoteCertificate(X509_STORE_CTX* store, void*) {
   seen.serial = absl::BytesToHexString(
       absl::string_view(reinterpret_cast<const char*>(ASN1_STRING_get0_data(serial)), ASN1_STRING_length(serial)));
   seen.issuer = NameText(X509_get_issuer_name(leaf));
+  seen.chain = {DerOf(leaf)};
+  const STACK_OF(X509)* const shown = X509_STORE_CTX_get0_untrusted(store);
+  for (int i = 1; i < std::min(sk_X509_num(shown), kMostShown); ++i) {
+    seen.chain.push_back(DerOf(sk_X509_value(shown, i)));
+  }
   X509_STORE_CTX_set_error(store, X509_V_OK);
   return 1;
 }
@@ -144,15 +162,34 @@ ProbeAnswer NoVerdict(Seen seen, absl::string_view why) {
   return {ProbeVerdict::kNoVerdict, std::move(seen.serial), std::move(seen.issuer), std::string(why)};
 }
 
+// Why it is not the certificate of `name`. That whoever showed it has its key is for the handshake to prove.
+absl::Status CheckShown(const std::vector<std::string>& chain, const std::string& name,
+                        const std::vector<x509::Certificate>& anchors) {
+  std::vector<x509::Certificate> certificates;
+  for (const std::string& der : chain) {
+    SIGNET_ASSIGN_OR_RETURN(x509::Certificate one, x509::Certificate::FromDer(der));
+    certificates.push_back(std::move(one));
+  }
+  const x509::Certificate& leaf = certificates.front();
+  SIGNET_RETURN_IF_ERROR(x509::VerifyChain(leaf, {certificates.begin() + 1, certificates.end()}, anchors, absl::Now()));
+  if (!name.empty() && leaf.common_name() == name) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat("it is for ", leaf.common_name()));
+}
+
 // Whatever was not said clearly is no trust.
-ProbeAnswer Judge(Seen seen, bool answered, absl::string_view end) {
+ProbeAnswer Judge(Seen seen, const absl::Status& shown, bool answered, absl::string_view end) {
   if (!seen.certificate) return NoVerdict(std::move(seen), absl::StrCat("no TLS: ", end));
+  if (!shown.ok()) {
+    return {ProbeVerdict::kAnother, std::move(seen.serial), std::move(seen.issuer),
+            absl::StrCat("the certificate it showed: ", shown.message())};
+  }
   if (!seen.asked_for_ours) return NoVerdict(std::move(seen), "it asked for no certificate");
   const ProbeVerdict verdict = answered ? ProbeVerdict::kTrusted : ProbeVerdict::kRefused;
   return {verdict, std::move(seen.serial), std::move(seen.issuer), answered ? "" : std::string(end)};
 }
 
-ProbeAnswer AskOne(SSL_CTX& context, const ProbeTarget& target, absl::Duration limit) {
+ProbeAnswer AskOne(SSL_CTX& context, const std::vector<x509::Certificate>& anchors, const ProbeTarget& target,
+                   absl::Duration limit) {
   const x509::OpensslErrorScope errors;
   const absl::StatusOr<Connected> connected = ConnectTcp(target.host, target.port, limit);
   if (!connected.ok()) return NoVerdict({}, connected.status().message());
@@ -167,14 +204,16 @@ ProbeAnswer AskOne(SSL_CTX& context, const ProbeTarget& target, absl::Duration l
   const bool answered = conversation.Finish([](SSL* one) { return SSL_connect(one); }) &&
                         conversation.Finish([&](SSL* one) { return SSL_write_ex(one, kJunk, sizeof(kJunk), &size); }) &&
                         conversation.Finish([&](SSL* one) { return SSL_read_ex(one, answer, sizeof(answer), &size); });
-  return Judge(std::move(seen), answered, conversation.end());
+  const absl::Status shown = seen.certificate ? CheckShown(seen.chain, target.name, anchors) : absl::OkStatus();
+  return Judge(std::move(seen), shown, answered, conversation.end());
 }
 
 absl::Status NoMemory() { return absl::ResourceExhaustedError("openssl could not set up a TLS client"); }
 
 }  // namespace
 
-absl::StatusOr<Probe> Probe::Create(absl::string_view chain_pem, const keys::PrivateKey& key) {
+absl::StatusOr<Probe> Probe::Create(absl::string_view chain_pem, const keys::PrivateKey& key,
+                                    std::vector<x509::Certificate> anchors) {
   const x509::OpensslErrorScope errors;
   SIGNET_ASSIGN_OR_RETURN(const std::vector<x509::Certificate> chain, x509::Certificate::ListFromPem(chain_pem));
   if (!(chain.front().public_key() == key.public_key())) {
@@ -196,7 +235,7 @@ absl::StatusOr<Probe> Probe::Create(absl::string_view chain_pem, const keys::Pri
     if (taken != 1) return NoMemory();
   }
   if (SSL_CTX_use_PrivateKey(context.get(), key.evp()) != 1) return NoMemory();
-  return Probe(std::shared_ptr<SSL_CTX>(context.release(), SSL_CTX_free));
+  return Probe(std::shared_ptr<SSL_CTX>(context.release(), SSL_CTX_free), std::move(anchors));
 }
 
 std::vector<ProbeAnswer> Probe::Ask(const std::vector<ProbeTarget>& targets, const ProbeLimits& limits,
@@ -208,7 +247,7 @@ std::vector<ProbeAnswer> Probe::Ask(const std::vector<ProbeTarget>& targets, con
   const auto work = [&] {
     const SigpipeBlocked blocked;
     for (std::size_t i = next++; i < targets.size(); i = next++) {
-      answers[i] = AskOne(*context_, targets[i], limits.per_host);
+      answers[i] = AskOne(*context_, anchors_, targets[i], limits.per_host);
       const base::MutexLock lock(mutex);
       ++done;
       if (progress) progress(done);

@@ -17,6 +17,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "services/keys/private_key.h"
+#include "services/x509/certificate.h"
 
 struct ssl_ctx_st;
 
@@ -26,11 +27,13 @@ enum class ProbeVerdict {
   kTrusted = 1,    // it asked for a certificate, took ours, and answered
   kRefused = 2,    // it asked for a certificate, and broke off or fell silent after ours
   kNoVerdict = 3,  // nobody there, no TLS, or nobody who asks for a certificate
+  kAnother = 4,    // answered by somebody else: no anchor verifies what it showed, or that is for another name
 };
 
 struct ProbeTarget {
   std::string host;  // a name or an address
   uint16_t port = 0;
+  std::string name = {};  // the CN that its certificate must have; empty: that of no certificate
 };
 
 struct ProbeAnswer {
@@ -48,17 +51,22 @@ struct ProbeLimits {
 // Holds a client certificate and its key. Thread-safe.
 class Probe {
  public:
-  // `chain_pem`: leaf first. INVALID_ARGUMENT for a chain that does not parse, or whose leaf is not `key`'s.
-  static absl::StatusOr<Probe> Create(absl::string_view chain_pem, const keys::PrivateKey& key);
+  // `chain_pem`: leaf first. `anchors`: one of them must verify what a daemon shows (x509::VerifyChain, by this host's
+  // clock). INVALID_ARGUMENT for a chain that does not parse, or whose leaf is not `key`'s.
+  static absl::StatusOr<Probe> Create(absl::string_view chain_pem, const keys::PrivateKey& key,
+                                      std::vector<x509::Certificate> anchors);
 
   // One answer for each target, in their order. `progress`, unless empty, is told after each how many are done, by one
-  // thread at a time. Any certificate that a daemon shows is accepted: nothing secret is sent.
+  // thread at a time. The conversation goes on whatever certificate a daemon shows, since nothing secret is sent; the
+  // verdict looks at it.
   std::vector<ProbeAnswer> Ask(const std::vector<ProbeTarget>& targets, const ProbeLimits& limits,
                                const std::function<void(std::size_t done)>& progress) const;
 
  private:
-  explicit Probe(std::shared_ptr<ssl_ctx_st> context) : context_(std::move(context)) {}
+  Probe(std::shared_ptr<ssl_ctx_st> context, std::vector<x509::Certificate> anchors)
+      : context_(std::move(context)), anchors_(std::move(anchors)) {}
   std::shared_ptr<ssl_ctx_st> context_;
+  std::vector<x509::Certificate> anchors_;
 };
 
 }  // namespace signet::clients

@@ -79,6 +79,18 @@ absl::Status CheckProbe(const store::ProbeRow& row, absl::string_view authority_
   return CheckSerial(row.served_serial);
 }
 
+// False when it is of another host or program than the one that was asked, or of nobody's.
+absl::StatusOr<bool> ServedItsOwn(const store::Tables& tables, const store::ProbeRow& probe, absl::Time now) {
+  if (probe.served_serial.empty()) return false;
+  const absl::StatusOr<store::CertificateRow> row = tables.certificates().Find(probe.served_serial);
+  if (absl::IsNotFound(row.status())) return false;
+  SIGNET_RETURN_IF_ERROR(row.status());
+  const bool service = names::IsServiceName(probe.program);
+  return row->profile == (service ? store::Profile::kService : store::Profile::kNode) &&
+         row->subject == (service ? probe.program : probe.host) && row->daemon == probe.program &&
+         row->state != store::CertificateState::kRevoked && now <= row->not_after;
+}
+
 absl::Status CheckCount(absl::string_view field, std::size_t count) {
   if (count >= 1 && count <= kMostPerCall) return absl::OkStatus();
   return Malformed(absl::StrCat(field, ": a call names 1 to ", kMostPerCall, ", not ", count));
@@ -110,30 +122,43 @@ absl::Status Sightings::Report(const store::ReportRow& report, const audit::Orig
   return store_.Write([&](store::Tables& tables) { return tables.sightings().PutReport(row); });
 }
 
-absl::Status Sightings::RecordProbes(absl::string_view authority_id, const std::vector<store::ProbeRow>& results,
-                                     const audit::Origin& origin) {
+absl::StatusOr<std::vector<std::string>> Sightings::RecordProbes(absl::string_view authority_id,
+                                                                 const std::vector<store::ProbeRow>& results,
+                                                                 const audit::Origin& origin) {
   SIGNET_RETURN_IF_ERROR(CheckCount("results", results.size()));
   for (const store::ProbeRow& row : results) SIGNET_RETURN_IF_ERROR(CheckProbe(row, authority_id));
   const absl::Time now = clock_.Now();
-  audit::Event event;
-  event.origin = origin;
-  event.action = "rotation.probe";
-  event.subject = std::string(authority_id);
-  std::vector<std::string> refused;
-  for (const store::ProbeRow& row : results) {
-    if (!row.trusted) refused.push_back(row.host);
-  }
-  event.facts = {{"trusted", absl::StrCat(results.size() - refused.size())},
-                 {"not_trusted", absl::StrCat(refused.size())}};
-  if (!refused.empty()) event.facts["not_trusted_by"] = names::CompressHostlist(refused);
-  return store_.Write([&](store::Tables& tables) -> absl::Status {
+  std::set<std::string> others;
+  const auto record = [&](store::Tables& tables) -> absl::Status {
     SIGNET_RETURN_IF_ERROR(CheckAuthority(tables, authority_id));
+    others.clear();
+    std::vector<std::string> refused;
+    int64_t trusted = 0;
     for (store::ProbeRow row : results) {
+      if (row.trusted) {
+        SIGNET_ASSIGN_OR_RETURN(const bool its_own, ServedItsOwn(tables, row, now));
+        if (!its_own) {
+          others.insert(row.host);
+          continue;
+        }
+        ++trusted;
+      } else {
+        refused.push_back(row.host);
+      }
       row.probed_at = now;
       SIGNET_RETURN_IF_ERROR(tables.sightings().PutProbe(row));
     }
+    audit::Event event;
+    event.origin = origin;
+    event.action = "rotation.probe";
+    event.subject = std::string(authority_id);
+    event.facts = {{"trusted", absl::StrCat(trusted)}, {"not_trusted", absl::StrCat(refused.size())}};
+    if (!refused.empty()) event.facts["not_trusted_by"] = names::CompressHostlist(refused);
+    if (!others.empty()) event.facts["another_answered_for"] = names::CompressHostlist({others.begin(), others.end()});
     return audit_.Append(tables, event);
-  });
+  };
+  SIGNET_RETURN_IF_ERROR(store_.Write(record));
+  return std::vector<std::string>(others.begin(), others.end());
 }
 
 absl::StatusOr<int64_t> Sightings::Acknowledge(absl::string_view authority_id, const std::vector<std::string>& hosts,

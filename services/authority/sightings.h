@@ -27,9 +27,13 @@ class Sightings {
   // routine of every renewal.
   absl::Status Report(const store::ReportRow& report, const audit::Origin& origin);
 
-  // Stores answers to a probe; probed_at is set here. Audited once, as "rotation.probe", with the counts.
-  absl::Status RecordProbes(absl::string_view authority_id, const std::vector<store::ProbeRow>& results,
-                            const audit::Origin& origin);
+  // Stores answers to a probe; probed_at is set here. One that trusts counts only when it came with a certificate made
+  // here for that host and program, a service's for a service, which has not ended and is not revoked: else another
+  // host answered, and it is not stored. Gives the hosts of those, sorted. Audited once, as "rotation.probe", with the
+  // counts.
+  absl::StatusOr<std::vector<std::string>> RecordProbes(absl::string_view authority_id,
+                                                        const std::vector<store::ProbeRow>& results,
+                                                        const audit::Origin& origin);
 
   // The number that were not acknowledged before. NOT_FOUND for an unknown authority. Audited as "rotation.ack".
   absl::StatusOr<int64_t> Acknowledge(absl::string_view authority_id, const std::vector<std::string>& hosts,

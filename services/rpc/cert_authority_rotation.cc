@@ -7,6 +7,7 @@
 #include "absl/strings/str_join.h"
 #include "services/base/reason.h"
 #include "services/base/status_macros.h"
+#include "services/names/hostlist.h"
 #include "services/rpc/cert_authority_service.h"
 #include "services/rpc/convert.h"
 #include "services/rpc/convert_rotation.h"
@@ -183,7 +184,7 @@ grpc::Status CertAuthorityService::IssueProbeCertificate(grpc::ServerContext* co
 }
 
 grpc::Status CertAuthorityService::RecordProbes(grpc::ServerContext* context, const v1::RecordProbesRequest* request,
-                                                v1::RecordProbesResponse*) {
+                                                v1::RecordProbesResponse* response) {
   const auto record = [&](const audit::Origin& origin) -> absl::Status {
     SIGNET_RETURN_IF_ERROR(CheckEntries("results", request->results_size()));
     std::vector<store::ProbeRow> rows;
@@ -193,7 +194,10 @@ grpc::Status CertAuthorityService::RecordProbes(grpc::ServerContext* context, co
     }
     SIGNET_ASSIGN_OR_RETURN(const std::string id, AuthorityId(request->authority_id()));
     for (store::ProbeRow& row : rows) row.authority_id = id;
-    return engines_.sightings.RecordProbes(id, rows, origin);
+    SIGNET_ASSIGN_OR_RETURN(const std::vector<std::string> others, engines_.sightings.RecordProbes(id, rows, origin));
+    response->set_not_matching(static_cast<int64_t>(others.size()));
+    if (!others.empty()) response->set_not_matching_hosts(names::CompressHostlist(others));
+    return absl::OkStatus();
   };
   return calls_.Run(
       ArrivalOf(listener_, *context), kRecordProbes, [request] { return Subject{request->authority_id()}; }, record);

@@ -2,7 +2,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <sys/stat.h>
+
+#include <fstream>
 #include <sstream>
+#include <tuple>
 
 #include "cli/failure.h"
 #include "cli/run.h"
@@ -23,21 +27,26 @@ using ::signet::testing::SignTemplate;
 using ::signet::testing::TestRoot;
 using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 constexpr char kId[] = "00112233445566778899aabbccddeeff";
 
 // The calls that the command makes; a ledger of three nodes, one of them blocked besides, and a login host.
 class ProbingSignetd final : public v1::CertAuthority::Service, public v1::NodeEnrollment::Service {
  public:
-  explicit ProbingSignetd(const TestRoot& root) : root_(root) {}
+  ProbingSignetd(const TestRoot& root, const TestRoot& active, const TestRoot& revoked)
+      : root_(root), active_(active), revoked_(revoked) {}
   grpc::Status ListAuthorities(grpc::ServerContext*, const v1::ListAuthoritiesRequest*,
                                v1::ListAuthoritiesResponse* response) override {
-    for (const auto& [id, state] : {std::pair("ff112233445566778899aabbccddeeff", v1::AUTHORITY_STATE_ACTIVE),
-                                    std::pair(kId, v1::AUTHORITY_STATE_PREPARED)}) {
+    for (const auto& [id, state, root] :
+         {std::tuple("ff112233445566778899aabbccddeeff", v1::AUTHORITY_STATE_ACTIVE, &active_),
+          std::tuple(kId, v1::AUTHORITY_STATE_PREPARED, &root_),
+          std::tuple("ee112233445566778899aabbccddeeff", v1::AUTHORITY_STATE_REVOKED, &revoked_)}) {
       v1::Authority& one = *response->add_authorities();
       one.set_id(id);
       one.set_purpose(v1::AUTHORITY_PURPOSE_SLURM);
       one.set_state(state);
+      one.set_certificate_pem(root->certificate.pem());
     }
     return grpc::Status::OK;
   }
@@ -68,21 +77,28 @@ class ProbingSignetd final : public v1::CertAuthority::Service, public v1::NodeE
     return grpc::Status::OK;
   }
   grpc::Status RecordProbes(grpc::ServerContext*, const v1::RecordProbesRequest* request,
-                            v1::RecordProbesResponse*) override {
+                            v1::RecordProbesResponse* response) override {
     const base::MutexLock lock(mutex);
     recorded.push_back(*request);
+    if (!not_matching.empty()) {
+      response->set_not_matching(1);
+      response->set_not_matching_hosts(not_matching);
+    }
     return refuse_records ? grpc::Status(grpc::StatusCode::PERMISSION_DENIED, "not you") : grpc::Status::OK;
   }
 
   // Orders a handler's writes and the test's reads for the thread sanitizer.
   base::Mutex mutex;
   bool refuse_records = false;
+  std::string not_matching;
   std::string asked_for;
   std::vector<std::string> names;
   std::vector<v1::RecordProbesRequest> recorded;
 
  private:
   const TestRoot& root_;
+  const TestRoot& active_;
+  const TestRoot& revoked_;
 };
 
 class RotationProbeTest : public ::testing::Test {
@@ -97,20 +113,24 @@ class RotationProbeTest : public ::testing::Test {
   ~RotationProbeTest() override { server_->Shutdown(); }
 
   int Run(std::vector<std::string> args) {
-    args.insert(args.begin(),
-                {"rotation", "probe", "--port", std::to_string(trusting_.port()), "--host-timeout", "30s"});
+    args.insert(args.begin(), {"--port", std::to_string(trusting_.port())});
+    return RunWithoutPort(args);
+  }
+  int RunWithoutPort(std::vector<std::string> args) {
+    args.insert(args.begin(), {"rotation", "probe", "--host-timeout", "30s"});
     std::ostringstream out, err;
     const base::SystemClock clock;
     const int code = cli::Run(
-        args, {.out = out, .err = err, .clock = clock, .server = "unix:" + socket_, .tls_dir = "", .path = ""});
+        args,
+        {.out = out, .err = err, .clock = clock, .server = "unix:" + socket_, .tls_dir = "", .path = dir_.File("")});
     const base::MutexLock lock(signetd_.mutex);
     out_ = out.str();
     err_ = err.str();
     return code;
   }
-  static x509::Certificate Leaf(const TestRoot& root, const keys::PrivateKey& key) {
+  static x509::Certificate Leaf(const TestRoot& root, const keys::PrivateKey& key, const std::string& name) {
     base::SystemRandom random;
-    return SignTemplate(Must(policy::LeafTemplate(policy::NodeProfile(), {"n1", {"n1"}, {}}, key.public_key(),
+    return SignTemplate(Must(policy::LeafTemplate(policy::NodeProfile(), {name, {name}, {}}, key.public_key(),
                                                   root.certificate, random.Bytes(20), absl::Now())),
                         root.key);
   }
@@ -118,13 +138,16 @@ class RotationProbeTest : public ::testing::Test {
   const TestRoot root_ = MakeTestRoot(absl::Now());
   const TestRoot other_ = MakeTestRoot(absl::Now());
   const keys::PrivateKey key_ = Must(keys::PrivateKey::Generate(x509::KeyType::kEcP256));
-  const x509::Certificate served_ = Leaf(other_, key_);
+  const x509::Certificate served_ = Leaf(other_, key_, "127.0.0.1");
   clients::FakeDaemon trusting_{{clients::Manner::kS2n, 0x0304, root_.certificate, served_, key_}};
   clients::FakeDaemon refusing_{
-      {clients::Manner::kOpenssl, 0x0304, other_.certificate, served_, key_}, 2, trusting_.port()};
+      {clients::Manner::kOpenssl, 0x0304, other_.certificate, Leaf(other_, key_, "127.0.0.2"), key_},
+      2,
+      trusting_.port()};
   testing::TempDir dir_;
   const std::string socket_ = dir_.File("socket");
-  ProbingSignetd signetd_{root_};
+  const TestRoot revoked_ = MakeTestRoot(absl::Now());
+  ProbingSignetd signetd_{root_, other_, revoked_};
   std::unique_ptr<grpc::Server> server_;
   std::string out_;
   std::string err_;
@@ -149,11 +172,52 @@ TEST_F(RotationProbeTest, AsksEveryNodeAboutThePreparedAuthorityAndRecordsWhatWa
 }
 
 TEST_F(RotationProbeTest, AsksTheHostsThatAreNamedAboutTheAuthorityThatIsNamed) {
-  ASSERT_EQ(Run({"127.0.0.1", "--authority", "ff112233", "--program", "slurmctld"}), kExitDone) << err_;
+  ASSERT_EQ(Run({"127.0.0.1", "--authority", "ff112233"}), kExitDone) << err_;
   EXPECT_EQ(signetd_.asked_for, "ff112233445566778899aabbccddeeff");
   ASSERT_EQ(signetd_.recorded.size(), 1u);
   EXPECT_EQ(signetd_.recorded.front().results_size(), 1);
+}
+
+TEST_F(RotationProbeTest, AServicesCertificateBearsItsOwnName) {
+  const clients::FakeDaemon slurmctld(
+      {clients::Manner::kS2n, 0x0304, root_.certificate, Leaf(other_, key_, "slurmctld"), key_}, 7, trusting_.port());
+  ASSERT_EQ(Run({"127.0.0.[1,7]", "--program", "slurmctld"}), kExitDone) << err_;
+  ASSERT_EQ(signetd_.recorded.size(), 1u);
+  ASSERT_EQ(signetd_.recorded.front().results_size(), 1) << "a node is no slurmctld";
+  EXPECT_EQ(signetd_.recorded.front().results(0).host(), "127.0.0.7");
   EXPECT_EQ(signetd_.recorded.front().results(0).program(), "slurmctld");
+  EXPECT_TRUE(signetd_.recorded.front().results(0).trusted());
+}
+
+TEST_F(RotationProbeTest, WhoShowsAnothersOrARevokedAuthoritysCertificateIsNamedAndNotRecorded) {
+  const clients::FakeDaemon n1s({clients::Manner::kS2n, 0x0304, root_.certificate, served_, key_}, 3, trusting_.port());
+  const clients::FakeDaemon revoked(
+      {clients::Manner::kS2n, 0x0304, root_.certificate, Leaf(revoked_, key_, "127.0.0.4"), key_}, 4, trusting_.port());
+  ASSERT_EQ(Run({"127.0.0.[3-4]"}), kExitDone) << err_;
+  EXPECT_THAT(out_, ContainsRegex("\nanother host +2 +127.0.0.\\[3-4\\] *\n"));
+  EXPECT_THAT(err_, HasSubstr("another host answered for 127.0.0.3: "));
+  EXPECT_TRUE(signetd_.recorded.empty());
+}
+
+TEST_F(RotationProbeTest, WhatTheServerDoesNotMatchIsNamedAndNotCalledTrusted) {
+  signetd_.not_matching = "127.0.0.1";
+  ASSERT_EQ(Run({"127.0.0.[1-2]"}), kExitDone) << err_;
+  EXPECT_THAT(out_, Not(ContainsRegex("\ntrusted")));
+  EXPECT_THAT(out_, ContainsRegex("\nanother host +1 +127.0.0.1 *\n"));
+  EXPECT_THAT(err_, HasSubstr("another host answered for 127.0.0.1: the ledger"));
+}
+
+TEST_F(RotationProbeTest, ANodeIsWhereSlurmSaysItIs) {
+  const clients::FakeDaemon n9({clients::Manner::kS2n, 0x0304, root_.certificate, Leaf(other_, key_, "n9"), key_}, 9);
+  const std::string scontrol = dir_.File("scontrol");
+  std::ofstream(scontrol) << "#!/bin/sh\n[ \"$*\" = 'show node n9 --json' ] || exit 3\n"
+                          << "echo '{\"nodes\": [{\"name\": \"n9\", \"address\": \"127.0.0.9\", \"port\": " << n9.port()
+                          << "}]}'\n";
+  ASSERT_EQ(chmod(scontrol.c_str(), 0755), 0);
+  ASSERT_EQ(RunWithoutPort({"n9"}), kExitDone) << err_;
+  ASSERT_EQ(signetd_.recorded.size(), 1u) << out_;
+  EXPECT_EQ(signetd_.recorded.front().results(0).host(), "n9");
+  EXPECT_TRUE(signetd_.recorded.front().results(0).trusted());
 }
 
 TEST_F(RotationProbeTest, NamesAreOfThoseWhoDoNotTrust) {

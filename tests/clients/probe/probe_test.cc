@@ -39,9 +39,12 @@ class ProbeTest : public ::testing::Test {
     return std::make_unique<FakeDaemon>(DaemonSetup{manner, version, anchor.certificate, served_, served_key_});
   }
   ProbeAnswer Ask(uint16_t port, absl::Duration limit, const std::string& host = "127.0.0.1") {
-    return Probe().Ask({{host, port}}, {.per_host = limit, .parallel = 256}, nullptr).front();
+    return Probe().Ask({{host, port, "n1"}}, {.per_host = limit, .parallel = 256}, nullptr).front();
   }
-  clients::Probe Probe() const { return Must(clients::Probe::Create(Leaf(ours_, "signet-probe", key_).pem(), key_)); }
+  clients::Probe Probe() const { return ProbeWith({ours_.certificate}); }
+  clients::Probe ProbeWith(std::vector<x509::Certificate> anchors) const {
+    return Must(clients::Probe::Create(Leaf(ours_, "signet-probe", key_).pem(), key_, std::move(anchors)));
+  }
 
   // Equal subjects, as a careless rotation makes them.
   const TestRoot ours_ = MakeTestRoot(absl::Now());
@@ -62,6 +65,32 @@ TEST_F(ProbeTest, WhoTrustsTheAuthorityAnswersJunk) {
   }
 }
 
+TEST_F(ProbeTest, WhoShowsAnothersCertificateIsAnotherHost) {
+  for (const Manner manner : {Manner::kS2n, Manner::kOpenssl}) {
+    const auto daemon = Daemon(manner, ours_);
+    const auto answers = Probe().Ask({{"127.0.0.1", daemon->port(), "n2"}, {"127.0.0.1", daemon->port()}},
+                                     {.per_host = kLongEnough, .parallel = 2}, nullptr);
+    for (const ProbeAnswer& answer : answers) {
+      EXPECT_EQ(answer.verdict, ProbeVerdict::kAnother);
+      EXPECT_THAT(answer.detail, HasSubstr("it is for n1"));
+      EXPECT_EQ(answer.served_serial, served_.serial());
+    }
+  }
+}
+
+TEST_F(ProbeTest, WhoseCertificateNoAnchorVerifiesIsAnotherHost) {
+  // Of equal names: only the key tells them apart.
+  const auto forger = Daemon(Manner::kS2n, ours_);
+  for (const auto& anchors : {std::vector<x509::Certificate>{other_.certificate}, std::vector<x509::Certificate>{}}) {
+    const ProbeAnswer answer =
+        ProbeWith(anchors)
+            .Ask({{"127.0.0.1", forger->port(), "n1"}}, {.per_host = kLongEnough, .parallel = 1}, nullptr)
+            .front();
+    EXPECT_EQ(answer.verdict, ProbeVerdict::kAnother);
+    EXPECT_NE(answer.detail, "");
+  }
+}
+
 TEST_F(ProbeTest, AnAlertIsARefusalHoweverLateItComes) {
   for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
     const auto daemon = Daemon(Manner::kOpenssl, other_, version);
@@ -76,7 +105,8 @@ TEST_F(ProbeTest, SilenceIsARefusalFromWhoAskedForACertificate) {
   const auto early = Daemon(Manner::kS2n, other_, TLS1_2_VERSION);
   const auto mute = Daemon(Manner::kMute, ours_);
   const auto answers = Probe().Ask(
-      {{"127.0.0.1", late->port()}, {"127.0.0.1", early->port()}, {"127.0.0.1", mute->port()}}, {kSilence, 3}, nullptr);
+      {{"127.0.0.1", late->port(), "n1"}, {"127.0.0.1", early->port(), "n1"}, {"127.0.0.1", mute->port(), "n1"}},
+      {kSilence, 3}, nullptr);
   for (int i = 0; i < 2; ++i) {
     EXPECT_EQ(answers[i].verdict, ProbeVerdict::kRefused);
     EXPECT_EQ(answers[i].detail, "silence");
@@ -148,7 +178,8 @@ TEST_F(ProbeTest, AsksManyHostsAtOnceAndAnswersInTheirOrder) {
   close(ListenOnLoopback(1, nobody));
   std::vector<ProbeTarget> targets;
   for (int i = 0; i < 100; ++i) {
-    for (const uint16_t port : {trusting->port(), refusing->port(), nobody}) targets.push_back({"127.0.0.1", port});
+    for (const uint16_t port : {trusting->port(), refusing->port(), nobody})
+      targets.push_back({"127.0.0.1", port, "n1"});
   }
   std::vector<std::size_t> told;
   const auto answers = Probe().Ask(targets, {kLongEnough, 32}, [&](std::size_t done) { told.push_back(done); });
@@ -165,9 +196,9 @@ TEST_F(ProbeTest, AsksManyHostsAtOnceAndAnswersInTheirOrder) {
 TEST_F(ProbeTest, NoTargetsNoAnswers) { EXPECT_THAT(Probe().Ask({}, {}, nullptr), ElementsAre()); }
 
 TEST_F(ProbeTest, RefusesAnotherKeysCertificateAndWhatIsNone) {
-  EXPECT_FALSE(clients::Probe::Create(Leaf(ours_, "signet-probe", key_).pem(), served_key_).ok());
-  EXPECT_FALSE(clients::Probe::Create("nothing", key_).ok());
-  EXPECT_FALSE(clients::Probe::Create("", key_).ok());
+  EXPECT_FALSE(clients::Probe::Create(Leaf(ours_, "signet-probe", key_).pem(), served_key_, {}).ok());
+  EXPECT_FALSE(clients::Probe::Create("nothing", key_, {}).ok());
+  EXPECT_FALSE(clients::Probe::Create("", key_, {}).ok());
 }
 
 }  // namespace

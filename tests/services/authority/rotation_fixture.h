@@ -15,6 +15,7 @@
 #include "services/authority/rotation.h"
 #include "services/authority/sightings.h"
 #include "services/base/reason.h"
+#include "services/base/status_macros.h"
 #include "services/bundle/signed_bundle.h"
 #include "tests/testing/simulated_node.h"
 #include "tests/testing/world.h"
@@ -118,6 +119,7 @@ class RotationTest : public ::testing::Test {
     row.served_serial = served_serial;
     signet::testing::Must(world.sightings->Report(row, world.origin));
   }
+  // Without a serial it served the newest that it was given here, if any.
   void Probe(const std::string& authority_id, const std::string& host, const std::string& program, bool trusted,
              const std::string& served_serial = "") {
     store::ProbeRow row;
@@ -125,8 +127,20 @@ class RotationTest : public ::testing::Test {
     row.program = program;
     row.authority_id = authority_id;
     row.trusted = trusted;
-    row.served_serial = served_serial;
-    signet::testing::Must(world.sightings->RecordProbes(authority_id, {row}, world.origin));
+    row.served_serial = served_serial.empty() ? NewestSerial(host, program) : served_serial;
+    signet::testing::Must(world.sightings->RecordProbes(authority_id, {row}, world.origin).status());
+  }
+  std::string NewestSerial(const std::string& host, const std::string& program) {
+    const auto serial = world.Read([&](const store::Tables& tables) -> absl::StatusOr<std::string> {
+      if (program == "slurmd") {
+        SIGNET_ASSIGN_OR_RETURN(const store::NodeRow node, tables.nodes().Find(host, program));
+        return node.serial;
+      }
+      SIGNET_ASSIGN_OR_RETURN(const store::CertificateRow newest,
+                              tables.certificates().Newest(store::Profile::kService, program));
+      return newest.serial;
+    });
+    return serial.ok() ? *serial : "";
   }
   void Ack(const std::string& authority_id, const std::vector<std::string>& hosts) {
     signet::testing::Must(world.sightings->Acknowledge(authority_id, hosts, "seen by eye", world.origin).status());

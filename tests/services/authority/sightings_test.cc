@@ -6,7 +6,9 @@ namespace signet::authority {
 namespace {
 
 using ::signet::testing::Must;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 class SightingsTest : public RotationTest {
  protected:
@@ -107,12 +109,13 @@ TEST_F(SightingsTest, EachRoleSpeaksForItselfOnly) {
 
 TEST_F(SightingsTest, ProbesAreAuditedOnceWithTheirCounts) {
   const std::string id = ActiveId();
+  for (const char* host : {"n1", "n3"}) Ask(host);
   const std::size_t records = world.AuditRows().size();
   std::vector<store::ProbeRow> results;
   for (const std::string host : {"n1", "n2", "n3"}) {
-    results.push_back({host, "slurmd", id, host != "n2", "0a", absl::InfiniteFuture()});
+    results.push_back({host, "slurmd", id, host != "n2", NewestSerial(host, "slurmd"), absl::InfiniteFuture()});
   }
-  ASSERT_TRUE(world.sightings->RecordProbes(id, results, world.origin).ok());
+  EXPECT_THAT(Must(world.sightings->RecordProbes(id, results, world.origin)), IsEmpty());
   ASSERT_EQ(Probes(id).size(), 3U);
   EXPECT_EQ(Probes(id)[0].probed_at, world.clock.Now());
   EXPECT_EQ(world.AuditRows().size(), records + 1);
@@ -121,11 +124,56 @@ TEST_F(SightingsTest, ProbesAreAuditedOnceWithTheirCounts) {
   EXPECT_THAT(LastAudit(), HasSubstr("n2"));
 }
 
+TEST_F(SightingsTest, WhoAnswersWithAnothersCertificateIsAnotherHost) {
+  const std::string id = ActiveId();
+  Ask("n1");
+  Ask("n2");
+  Ask("n1", "", "", "sackd");
+  const std::string service = IssueService("slurmdbd");
+  const auto others = [&](const std::string& host, const std::string& program, const std::string& serial) {
+    const store::ProbeRow row{host, program, id, true, serial, absl::InfinitePast()};
+    return Must(world.sightings->RecordProbes(id, {row}, world.origin));
+  };
+  const std::string n1 = NewestSerial("n1", "slurmd");
+  EXPECT_THAT(others("n2", "slurmd", n1), ElementsAre("n2"));
+  EXPECT_THAT(LastAudit(), HasSubstr("another_answered_for"));
+  EXPECT_THAT(others("n2", "slurmd", ""), ElementsAre("n2"));
+  EXPECT_THAT(others("n2", "slurmd", "0a1b2c"), ElementsAre("n2")) << "nobody's";
+  EXPECT_THAT(others("n2", "slurmd", service), ElementsAre("n2"));
+  EXPECT_THAT(others("n1", "slurmd", world.Node("n1", "sackd").serial), ElementsAre("n1"));
+  EXPECT_THAT(others("n1", "slurmdbd", n1), ElementsAre("n1"));
+  EXPECT_THAT(others("ctl1", "slurmctld", service), ElementsAre("ctl1"));
+  EXPECT_THAT(Probes(id), IsEmpty());
+  EXPECT_THAT(others("n1", "slurmd", n1), IsEmpty());
+  EXPECT_THAT(others("db1", "slurmdbd", service), IsEmpty());
+  EXPECT_EQ(Probes(id).size(), 2U);
+}
+
+TEST_F(SightingsTest, WhoAnswersWithARevokedOrEndedCertificateIsNobody) {
+  const std::string id = ActiveId();
+  Ask("n1");
+  Ask("n2");
+  const auto others = [&](const std::string& host) {
+    const store::ProbeRow row{host, "slurmd", id, true, NewestSerial(host, "slurmd"), absl::InfinitePast()};
+    return Must(world.sightings->RecordProbes(id, {row}, world.origin));
+  };
+  EXPECT_THAT(others("n2"), IsEmpty());
+  const std::string n1 = NewestSerial("n1", "slurmd");
+  Must(world.store->Write([&](store::Tables& tables) {
+    return tables.certificates().Revoke(n1, world.clock.Now(), store::RevocationReason::kUnspecified).status();
+  }));
+  EXPECT_THAT(others("n1"), ElementsAre("n1"));
+  world.clock.Set(world.Node("n2").not_after + absl::Seconds(1));
+  EXPECT_THAT(others("n2"), ElementsAre("n2"));
+  ASSERT_EQ(Probes(id).size(), 1U);
+  EXPECT_EQ(Probes(id)[0].host, "n2");
+}
+
 TEST_F(SightingsTest, ABadProbeStoresNoneOfThem) {
   const std::string id = ActiveId();
   const store::ProbeRow good{"n1", "slurmd", id, true, "", absl::InfinitePast()};
   const auto code = [&](const std::vector<store::ProbeRow>& rows) {
-    return world.sightings->RecordProbes(id, rows, world.origin).code();
+    return world.sightings->RecordProbes(id, rows, world.origin).status().code();
   };
   store::ProbeRow bad = good;
   bad.program = "sackd";
@@ -141,7 +189,8 @@ TEST_F(SightingsTest, ABadProbeStoresNoneOfThem) {
   EXPECT_TRUE(Probes(id).empty());
   store::ProbeRow unknown = good;
   unknown.authority_id = "nobody";
-  EXPECT_EQ(world.sightings->RecordProbes("nobody", {unknown}, world.origin).code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(world.sightings->RecordProbes("nobody", {unknown}, world.origin).status().code(),
+            absl::StatusCode::kNotFound);
 }
 
 TEST_F(SightingsTest, AcknowledgementsCountOnceAndAreAuditedFolded) {

@@ -335,11 +335,17 @@ TEST_F(EdgeRotationTest, WhatDaemonsAnsweredOpensTheGateAndIsBounded) {
   result->set_trusted(true);
   result->set_served_serial("zz");
   EXPECT_EQ(ReasonOf(record()), base::kMalformed);
+  result->set_served_serial("0a1b2c");
+  request.set_authority_id(next);
+  ASSERT_TRUE(record().ok());
+  EXPECT_EQ(response.not_matching(), 1);
+  EXPECT_EQ(response.not_matching_hosts(), "n1");
   result->set_served_serial(world_.Node("n1").serial);
   request.set_authority_id("00112233");
   EXPECT_EQ(record().error_code(), grpc::StatusCode::NOT_FOUND);
   request.set_authority_id(next);
   ASSERT_TRUE(record().ok());
+  EXPECT_EQ(response.not_matching(), 0);
   for (const v1::AuditRecord& refusal : Refusals()) EXPECT_EQ(refusal.action(), "rotation.probe");
   v1::ChangeAuthorityResponse changed;
   const grpc::Status status = Change(next, v1::ROTATION_VERB_ACTIVATE, &changed);
