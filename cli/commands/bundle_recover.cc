@@ -8,10 +8,11 @@
 namespace signet::cli {
 namespace {
 
-absl::Status Recover(Session& session, uint64_t at_least) {
+absl::Status Recover(Session& session, uint64_t at_least, bool force) {
   v1::RecoverBundleRequest request;
   request.set_at_least(at_least);
   request.set_dry_run(session.options().dry_run);
+  request.set_force(force);
   SIGNET_ASSIGN_OR_RETURN(const v1::RecoverBundleResponse response,
                           session.Call(&v1::CertAuthority::Stub::RecoverBundle, request));
   const auto text = [&](bool) {
@@ -32,9 +33,11 @@ absl::Status Recover(Session& session, uint64_t at_least) {
 
 Action DeclareBundleRecover(CLI::App& app) {
   auto at_least = std::make_shared<uint64_t>(0);
+  auto force = std::make_shared<bool>(false);
   app.add_option("--at-least", *at_least, "the highest generation that a host is known to hold [that any reported]")
       ->check(CLI::Range(uint64_t{1}, uint64_t{1} << 62));
-  return [at_least](Session& session) { return Recover(session, *at_least); };
+  app.add_flag("--force", *force, "although a host holds a bundle that is unknown here: import its roots first");
+  return [at_least, force](Session& session) { return Recover(session, *at_least, *force); };
 }
 
 }  // namespace signet::cli

@@ -23,61 +23,114 @@ struct Evidence {
   KnownBundles bundles;
   std::map<HostProgram, store::ReportRow> reports;
   std::map<HostProgram, store::ProbeRow> probes;
-  std::set<std::string> acked;
+  Acks acks;
+  absl::Time now;
 };
 
 absl::StatusOr<Evidence> ReadEvidence(const store::Tables& tables, const store::AuthorityRow& authority,
-                                      absl::Time since, absl::Time now) {
+                                      absl::Time since, absl::Time acked_since, absl::Time now) {
   SIGNET_ASSIGN_OR_RETURN(const x509::Certificate anchor, AnchorOf(authority));
   Evidence evidence;
+  evidence.now = now;
   SIGNET_ASSIGN_OR_RETURN(evidence.bundles, KnownBundles::Read(tables, anchor.pem()));
-  SIGNET_ASSIGN_OR_RETURN(evidence.reports, RecentReports(tables, now));
+  SIGNET_ASSIGN_OR_RETURN(evidence.reports, NewestReports(tables));
   SIGNET_ASSIGN_OR_RETURN(evidence.probes, ProbesSince(tables, authority.id, since));
-  SIGNET_ASSIGN_OR_RETURN(evidence.acked, AckedSince(tables, authority.id, since));
+  SIGNET_ASSIGN_OR_RETURN(evidence.acks, Acks::Read(tables, authority.id, std::max(since, acked_since)));
   return evidence;
+}
+
+// Null when there is none.
+const store::ProbeRow* ProbeOf(const Evidence& evidence, const HostProgram& key) {
+  const auto found = evidence.probes.find(key);
+  return found == evidence.probes.end() ? nullptr : &found->second;
+}
+
+// When a statement or report of `said_at`, or a probe, last said that the anchor is not there.
+absl::Time Denied(const Evidence& evidence, const std::string& disk_sha256, const std::string& loaded_sha256,
+                  absl::Time said_at, const store::ProbeRow* probe) {
+  const auto denies = [&](const std::string& sha256) {
+    return !sha256.empty() && evidence.bundles.Judge(sha256) != Holds::kYes;
+  };
+  absl::Time denied = denies(disk_sha256) || denies(loaded_sha256) ? said_at : absl::InfinitePast();
+  if (probe != nullptr && !probe->trusted) denied = std::max(denied, probe->probed_at);
+  return denied;
 }
 
 // The newest word counts: a probe is what the daemon did, and stands until the daemon says something later.
 bool HasLoaded(const Evidence& evidence, const store::NodeRow& node) {
-  if (evidence.acked.count(node.name) != 0) return true;
-  const auto probe = evidence.probes.find({node.name, node.daemon});
-  const bool probed = probe != evidence.probes.end();
-  if (probed && probe->second.probed_at >= node.last_request_at) return probe->second.trusted;
+  const store::ProbeRow* probe = ProbeOf(evidence, {node.name, node.daemon});
+  const absl::Time denied = Denied(evidence, node.disk_sha256, node.loaded_sha256, node.last_request_at, probe);
+  if (evidence.acks.After(node.name, denied)) return true;
+  if (probe != nullptr && probe->probed_at >= node.last_request_at) return probe->trusted;
   // At a renewal the daemon loads the file on the disk: one that was set back is loaded by now.
   const Holds on_disk = node.disk_sha256.empty() ? Holds::kYes : evidence.bundles.Judge(node.disk_sha256);
   if (on_disk == Holds::kNo) return false;
-  if (probed && probe->second.trusted) return true;
+  if (probe != nullptr && probe->trusted) return true;
   return on_disk == Holds::kYes && evidence.bundles.Judge(node.loaded_sha256) == Holds::kYes;
 }
 
+// When `report` or a probe that found the anchor was heard last.
+absl::Time LastHeard(const Evidence& evidence, const store::ReportRow& report) {
+  const store::ProbeRow* probe = ProbeOf(evidence, {report.host, report.program});
+  return probe != nullptr && probe->trusted ? std::max(report.reported_at, probe->probed_at) : report.reported_at;
+}
+
+bool IsSilent(const Evidence& evidence, const store::ReportRow& report) {
+  return LastHeard(evidence, report) < evidence.now - kReportMemory;
+}
+
 bool HasLoaded(const Evidence& evidence, const store::ReportRow& report) {
-  if (evidence.acked.count(report.host) != 0) return true;
-  const auto probe = evidence.probes.find({report.host, report.program});
-  const bool probed = probe != evidence.probes.end();
-  if (probed && probe->second.probed_at >= report.reported_at) return probe->second.trusted;
+  const store::ProbeRow* probe = ProbeOf(evidence, {report.host, report.program});
+  absl::Time denied = Denied(evidence, report.disk_sha256, report.loaded_sha256, report.reported_at, probe);
+  const bool silent = IsSilent(evidence, report);
+  if (silent) denied = std::max(denied, LastHeard(evidence, report));
+  if (evidence.acks.After(report.host, denied)) return true;
+  if (silent) return false;
+  if (probe != nullptr && probe->probed_at >= report.reported_at) return probe->trusted;
   const Holds loaded = evidence.bundles.Judge(report.loaded_sha256);
   if (loaded == Holds::kNo) return false;
-  return loaded == Holds::kYes || (probed && probe->second.trusted);
+  return loaded == Holds::kYes || (probe != nullptr && probe->trusted);
+}
+
+// "; db1 was last heard of 31d ago"; empty when none of `reports` is silent.
+std::string SilenceOf(const Evidence& evidence, const std::vector<const store::ReportRow*>& reports) {
+  std::string text;
+  for (const store::ReportRow* report : reports) {
+    if (!IsSilent(evidence, *report)) continue;
+    absl::StrAppend(&text, "; ", report->host, " was last heard of ",
+                    DurationText(evidence.now - LastHeard(evidence, *report)), " ago");
+  }
+  return text;
 }
 
 // Why a service is not known to have loaded the anchor; empty when it is.
 std::string ServiceFault(const Evidence& evidence, const std::string& service, bool certified) {
   std::set<std::string> hosts;  // that are not known to have loaded it
+  std::vector<const store::ReportRow*> faulty;
+  absl::Time denied = absl::InfinitePast();
   bool seen = false;
   for (const auto& [key, report] : evidence.reports) {
     if (key.second != service) continue;
     seen = true;
-    if (!HasLoaded(evidence, report)) hosts.insert(key.first);
+    if (HasLoaded(evidence, report)) continue;
+    hosts.insert(key.first);
+    faulty.push_back(&report);
+    denied = std::max(
+        denied, Denied(evidence, report.disk_sha256, report.loaded_sha256, report.reported_at, ProbeOf(evidence, key)));
+    if (IsSilent(evidence, report)) denied = std::max(denied, LastHeard(evidence, report));
   }
   for (const auto& [key, probe] : evidence.probes) {
     if (key.second != service || evidence.reports.count(key) != 0) continue;
     seen = true;
-    if (!probe.trusted && evidence.acked.count(key.first) == 0) hosts.insert(key.first);
+    if (probe.trusted || evidence.acks.After(key.first, probe.probed_at)) continue;
+    hosts.insert(key.first);
+    denied = std::max(denied, probe.probed_at);
   }
-  if ((!seen && !certified) || evidence.acked.count(service) != 0) return "";
+  if ((!seen && !certified) || evidence.acks.After(service, denied)) return "";
   if (!seen) return absl::StrCat(service, " has never said what it loaded, and no probe reached it");
   if (hosts.empty()) return "";
-  return absl::StrCat(service, " on ", absl::StrJoin(hosts, ","), " is not known to have loaded it");
+  return absl::StrCat(service, " on ", absl::StrJoin(hosts, ","), " is not known to have loaded it",
+                      SilenceOf(evidence, faulty));
 }
 
 absl::Status AddServices(const store::Tables& tables, const store::AuthorityRow& authority, const Evidence& evidence,
@@ -107,15 +160,18 @@ absl::Status AddServices(const store::Tables& tables, const store::AuthorityRow&
 absl::Status AddHosts(const store::Tables& tables, const store::AuthorityRow& authority, const Evidence& evidence,
                       absl::Time since, std::vector<Blocker>& blockers) {
   std::vector<std::string> hosts;
+  std::vector<const store::ReportRow*> faulty;
   for (const auto& [key, report] : evidence.reports) {
     if (key.second != kHostProgram || HasLoaded(evidence, report)) continue;
     SIGNET_ASSIGN_OR_RETURN(const bool blocked, IsBlocked(tables, key.first));
-    if (!blocked) hosts.push_back(key.first);
+    if (blocked) continue;
+    hosts.push_back(key.first);
+    faulty.push_back(&report);
   }
   if (hosts.empty()) return absl::OkStatus();
   Blocker blocker = BlockerOf(BlockerKind::kHostNotLoaded, names::CompressHostlist(hosts), hosts.size(), since);
   blocker.cause = absl::StrCat(Counted(blocker.count, "host"), " without a daemon ", hosts.size() == 1 ? "does" : "do",
-                               " not report the root of ", NameOf(authority));
+                               " not report the root of ", NameOf(authority), SilenceOf(evidence, faulty));
   blocker.next = absl::StrCat("signet-slurm refresh && signet-slurm report   # on each, or ",
                               AckCommand(blocker.names, authority));
   blockers.push_back(std::move(blocker));
@@ -125,8 +181,8 @@ absl::Status AddHosts(const store::Tables& tables, const store::AuthorityRow& au
 }  // namespace
 
 absl::StatusOr<std::vector<Blocker>> NotLoaded(const store::Tables& tables, const store::AuthorityRow& authority,
-                                               absl::Time since, absl::Time now) {
-  SIGNET_ASSIGN_OR_RETURN(const Evidence evidence, ReadEvidence(tables, authority, since, now));
+                                               absl::Time since, absl::Time now, absl::Time acked_since) {
+  SIGNET_ASSIGN_OR_RETURN(const Evidence evidence, ReadEvidence(tables, authority, since, acked_since, now));
   std::vector<Blocker> blockers;
   SIGNET_ASSIGN_OR_RETURN(const std::set<std::string> nodes,
                           NodesThat(tables, now, [&](const store::NodeRow& node) -> absl::StatusOr<bool> {
@@ -148,7 +204,7 @@ absl::StatusOr<std::vector<Blocker>> NotLoaded(const store::Tables& tables, cons
 
 std::vector<Blocker> Hold(const store::AuthorityRow& authority, absl::Duration hold, absl::Time now) {
   // One that was imported never signed here: steps that began before know it only.
-  const absl::Time began = std::max(authority.retired_at, authority.created_at);
+  const absl::Time began = SignsNoMoreSince(authority);
   if (began + hold <= now) return {};
   Blocker blocker = BlockerOf(BlockerKind::kHold, "", 0, began);
   blocker.until = began + hold;
@@ -167,8 +223,12 @@ absl::StatusOr<std::vector<Blocker>> RevokeGates(const store::Tables& tables, co
   };
   SIGNET_ASSIGN_OR_RETURN(std::vector<Blocker> served, StillServed(tables, authority, now));
   add(std::move(served));
+  SIGNET_ASSIGN_OR_RETURN(std::vector<Blocker> unseen, MayBeServed(tables, authority, now));
+  add(std::move(unseen));
   if (active == nullptr) return blockers;
-  SIGNET_ASSIGN_OR_RETURN(std::vector<Blocker> loaded, NotLoaded(tables, *active, active->created_at, now));
+  // While the cross certificate carried, a word that opened the way to activation cost nobody anything.
+  SIGNET_ASSIGN_OR_RETURN(std::vector<Blocker> loaded,
+                          NotLoaded(tables, *active, active->created_at, now, SignsNoMoreSince(authority)));
   add(std::move(loaded));
   return blockers;
 }

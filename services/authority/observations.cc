@@ -1,5 +1,7 @@
 #include "services/authority/observations.h"
 
+#include <algorithm>
+
 #include "services/base/status_macros.h"
 
 namespace signet::authority {
@@ -7,13 +9,11 @@ namespace {
 constexpr int kPage = 1000;
 }  // namespace
 
-absl::StatusOr<std::map<HostProgram, store::ReportRow>> RecentReports(const store::Tables& tables, absl::Time now) {
+absl::StatusOr<std::map<HostProgram, store::ReportRow>> NewestReports(const store::Tables& tables) {
   SIGNET_ASSIGN_OR_RETURN(const std::vector<store::ReportRow> rows, tables.sightings().ListReports());
-  std::map<HostProgram, store::ReportRow> recent;
-  for (const store::ReportRow& row : rows) {
-    if (row.reported_at >= now - kReportMemory) recent[{row.host, row.program}] = row;
-  }
-  return recent;
+  std::map<HostProgram, store::ReportRow> reports;
+  for (const store::ReportRow& row : rows) reports[{row.host, row.program}] = row;
+  return reports;
 }
 
 absl::StatusOr<std::map<HostProgram, store::ProbeRow>> ProbesSince(const store::Tables& tables,
@@ -39,14 +39,18 @@ absl::StatusOr<std::map<HostProgram, store::ProbeRow>> NewestProbes(const store:
   return newest;
 }
 
-absl::StatusOr<std::set<std::string>> AckedSince(const store::Tables& tables, absl::string_view authority_id,
-                                                 absl::Time since) {
+absl::StatusOr<Acks> Acks::Read(const store::Tables& tables, absl::string_view authority_id, absl::Time since) {
   SIGNET_ASSIGN_OR_RETURN(const std::vector<store::AckRow> rows, tables.sightings().ListAcks(authority_id));
-  std::set<std::string> acked;
+  Acks acks;
   for (const store::AckRow& row : rows) {
-    if (row.acked_at >= since) acked.insert(row.host);
+    if (row.acked_at >= since) acks.acked_at_[row.host] = row.acked_at;
   }
-  return acked;
+  return acks;
+}
+
+bool Acks::After(const std::string& name, absl::Time word) const {
+  const auto found = acked_at_.find(name);
+  return found != acked_at_.end() && found->second > word;
 }
 
 absl::StatusOr<std::set<std::string>> NodesThat(const store::Tables& tables, absl::Time now,
@@ -66,6 +70,11 @@ absl::StatusOr<std::set<std::string>> NodesThat(const store::Tables& tables, abs
     if (rows.size() < kPage) return names;
     last = rows.back();
   }
+}
+
+absl::Time SignsNoMoreSince(const store::AuthorityRow& authority) {
+  const bool stolen = authority.retired_at == absl::InfinitePast() && authority.revoked_at != absl::InfinitePast();
+  return stolen ? authority.revoked_at : std::max(authority.retired_at, authority.created_at);
 }
 
 absl::StatusOr<bool> IsBlocked(const store::Tables& tables, absl::string_view name) {

@@ -122,12 +122,14 @@ class Rotation {
 
   // A new bundle generation above `at_least` and above every generation that any host reported; the generation, and
   // whether it changed. FAILED_PRECONDITION when `at_least` is more than 1000000 above the newest: a slip of the hand
-  // that nothing could undo. Audited as "bundle.recover".
+  // that nothing could undo; and, without `force`, when a host that is not blocked
+  // reported a bundle that this server did not make and that is not below the newest: roots that only that one holds
+  // would leave every host. Audited as "bundle.recover".
   struct Recovered {
     uint64_t generation = 0;
     bool changed = false;
   };
-  absl::StatusOr<Recovered> RecoverBundle(uint64_t at_least, bool dry_run, const audit::Origin& origin);
+  absl::StatusOr<Recovered> RecoverBundle(uint64_t at_least, bool dry_run, bool force, const audit::Origin& origin);
 
   // The id that `text` means: all of it, or at least 8 hexadecimal digits that begin one authority's id only.
   // NOT_FOUND, INVALID_ARGUMENT.

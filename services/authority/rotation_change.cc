@@ -96,12 +96,12 @@ std::vector<std::string> StepsOf(Verb verb, const store::AuthorityRow& row, cons
   } else {
     add("the trust bundle stays at generation ", ground.newest.generation);
   }
+  if (verb == Verb::kActivate || verb == Verb::kRollback || verb == Verb::kRevoke) {
+    add("hosts without a daemon that never reported are not seen: see to them by hand");
+  }
   return steps;
 }
 
-void AddCross(const store::CrossRow& row, audit::Event& event) {
-  event.facts["cross_serial"] = row.serial;
-  event.facts["cross_not_after"] = TimeText(row.not_after);
 // The key is gone from its row by now, and may lie on in what the store's files keep of earlier writes.
 void ScrubAfterDestroy(store::Store& store, Plan& plan) {
   const absl::Status scrubbed = store.Scrub();
@@ -110,6 +110,9 @@ void ScrubAfterDestroy(store::Store& store, Plan& plan) {
                                     "; repeat the command, or restart signetd"));
 }
 
+void AddCross(const store::CrossRow& row, audit::Event& event) {
+  event.facts["cross_serial"] = row.serial;
+  event.facts["cross_not_after"] = TimeText(row.not_after);
   const auto cross = x509::Certificate::FromDer(row.certificate_der);
   if (cross.ok()) event.facts["cross_tbs_sha256"] = absl::BytesToHexString(x509::Sha256(cross->tbs_der()));
 }
@@ -185,10 +188,10 @@ absl::StatusOr<Changed> Rotation::Change(const ChangeRequest& request, const aud
   changed.plan.bundle_generation = ground.newest.generation;
   if (IsTaken(request.verb, *row)) {
     changed.plan.steps = {absl::StrCat(Described(*row), " is ", StateName(row->state), " already")};
+    if (request.verb == Verb::kDestroy && !request.dry_run) ScrubAfterDestroy(parts_.store, changed.plan);
     *plan = changed.plan;
     SIGNET_RETURN_IF_ERROR(parts_.authorities.Reload());
     return changed;
-    if (request.verb == Verb::kDestroy && !request.dry_run) ScrubAfterDestroy(parts_.store, changed.plan);
   }
   SIGNET_ASSIGN_OR_RETURN(Draft draft, DraftOf(request.verb, *row, ground, now));
   changed.plan.steps = StepsOf(request.verb, *row, ground, draft, rules_, now);
@@ -212,9 +215,9 @@ absl::StatusOr<Changed> Rotation::Change(const ChangeRequest& request, const aud
   SIGNET_RETURN_IF_ERROR(parts_.store.Write(write));
   changed.plan.blockers = plan->blockers;
   changed.changed = true;
+  if (request.verb == Verb::kDestroy) ScrubAfterDestroy(parts_.store, changed.plan);
   SIGNET_RETURN_IF_ERROR(ReloadAfter(absl::StrCat(VerbName(request.verb), " of ", id)));
   return changed;
 }
-  if (request.verb == Verb::kDestroy) ScrubAfterDestroy(parts_.store, changed.plan);
 
 }  // namespace signet::authority

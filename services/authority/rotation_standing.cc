@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <iterator>
+#include <set>
 #include <utility>
 
 #include "absl/functional/function_ref.h"
@@ -7,12 +8,14 @@
 #include "services/authority/custody_label.h"
 #include "services/authority/gate_words.h"
 #include "services/authority/known_bundles.h"
+#include "services/authority/observations.h"
 #include "services/authority/rotation.h"
 #include "services/authority/rotation_ground.h"
 #include "services/authority/rotation_words.h"
 #include "services/authority/trust_bundle.h"
 #include "services/base/reason.h"
 #include "services/base/status_macros.h"
+#include "services/names/hostlist.h"
 
 namespace signet::authority {
 namespace {
@@ -21,7 +24,7 @@ constexpr int kPage = 1000;
 // A host may report any number: one beyond this is no trace of a bundle that this server made and forgot.
 constexpr uint64_t kMostAhead = 1'000'000;
 
-// Calls `visit` with every bundle that a host reported, on disk or loaded.
+// Calls `visit` with every bundle that a host reported, on disk or loaded. Blocked names say nothing.
 absl::Status VisitReported(
     const store::Tables& tables,
     absl::FunctionRef<void(const std::string& host, uint64_t generation, const std::string& sha256)> visit) {
@@ -29,6 +32,8 @@ absl::Status VisitReported(
   while (true) {
     SIGNET_ASSIGN_OR_RETURN(const std::vector<store::NodeRow> rows, tables.nodes().List(last.name, last.daemon, kPage));
     for (const store::NodeRow& row : rows) {
+      SIGNET_ASSIGN_OR_RETURN(const bool blocked, IsBlocked(tables, row.name));
+      if (blocked) continue;
       visit(row.name, row.disk_generation, row.disk_sha256);
       visit(row.name, row.loaded_generation, row.loaded_sha256);
     }
@@ -37,6 +42,8 @@ absl::Status VisitReported(
   }
   SIGNET_ASSIGN_OR_RETURN(const std::vector<store::ReportRow> reports, tables.sightings().ListReports());
   for (const store::ReportRow& row : reports) {
+    SIGNET_ASSIGN_OR_RETURN(const bool blocked, IsBlocked(tables, row.host));
+    if (blocked) continue;
     visit(row.host, row.disk_generation, row.disk_sha256);
     visit(row.host, row.loaded_generation, row.loaded_sha256);
   }
@@ -44,9 +51,10 @@ absl::Status VisitReported(
 }
 
 struct Seen {
-  uint64_t highest = 0;          // that any host reported
-  uint64_t highest_foreign = 0;  // of a bundle that this server does not know: an older backup was restored
-  std::string foreign_host;      // that reported it
+  uint64_t highest = 0;                 // that any host reported
+  uint64_t highest_foreign = 0;         // of a bundle that this server does not know: an older backup was restored
+  std::string foreign_host;             // that reported it
+  std::set<std::string> foreign_hosts;  // all that reported one that this server does not know and would go below
 };
 
 absl::StatusOr<Seen> ReadSeen(const store::Tables& tables, uint64_t newest) {
@@ -57,11 +65,20 @@ absl::StatusOr<Seen> ReadSeen(const store::Tables& tables, uint64_t newest) {
         if (sha256.empty() || generation > newest + kMostAhead) return;
         seen.highest = std::max(seen.highest, generation);
         const bool ours = generation < known.oldest() || known.Judge(sha256) != Holds::kUnknown;
-        if ((ours && generation <= newest) || generation <= seen.highest_foreign) return;
+        if (ours && generation <= newest) return;
+        if (generation >= newest) seen.foreign_hosts.insert(host);
+        if (generation <= seen.highest_foreign) return;
         seen.highest_foreign = generation;
         seen.foreign_host = host;
       }));
   return seen;
+}
+
+// A bundle above the foreign ones takes from every host the roots that this server does not know, perhaps the one that
+// everybody's certificate is under.
+std::string RecoverSteps(const std::string& host) {
+  return absl::StrCat("signetctl authority import FILE   # of each root in ca_cert.pem of ", host,
+                      " that signetctl authority list does not name; then signetctl bundle recover --force");
 }
 
 std::string NextOf(const std::vector<Blocker>& blockers, const std::string& when_open) {
@@ -161,9 +178,11 @@ absl::StatusOr<Standing> Rotation::Stand() const {
     }
     // Before all else: hosts that hold a higher generation take no bundle that a rotation makes.
     if (seen.highest_foreign >= ground.newest.generation) {
-      absl::StrAppend(&standing.summary, "; ", seen.foreign_host, " holds bundle generation ", seen.highest_foreign,
-                      ", which this server did not make: was an older backup restored?");
-      standing.next = "signetctl bundle recover";
+      const bool alone = seen.foreign_hosts.size() == 1;
+      absl::StrAppend(&standing.summary, "; ", seen.foreign_host, alone ? " alone" : "", " holds bundle generation ",
+                      seen.highest_foreign, ", which this server did not make: was an older backup restored",
+                      alone ? ", or does it lie (signetctl node block)?" : "?");
+      standing.next = RecoverSteps(seen.foreign_host);
     }
     return absl::OkStatus();
   };
@@ -171,7 +190,7 @@ absl::StatusOr<Standing> Rotation::Stand() const {
   return standing;
 }
 
-absl::StatusOr<Rotation::Recovered> Rotation::RecoverBundle(uint64_t at_least, bool dry_run,
+absl::StatusOr<Rotation::Recovered> Rotation::RecoverBundle(uint64_t at_least, bool dry_run, bool force,
                                                             const audit::Origin& origin) {
   const absl::Time now = parts_.clock.Now();
   Ground ground;
@@ -189,6 +208,14 @@ absl::StatusOr<Rotation::Recovered> Rotation::RecoverBundle(uint64_t at_least, b
   }
   const uint64_t floor = std::max(at_least, seen.highest_foreign);
   if (newest > floor) return Recovered{newest, false};
+  const bool foreign = seen.highest_foreign >= newest;
+  if (foreign && !force) {
+    return Illegal(
+        absl::StrCat(seen.foreign_host, " holds bundle generation ", seen.highest_foreign,
+                     ", which this server did not make: a new one takes from every host the roots in it that "
+                     "this server does not know, and with them whatever they signed"),
+        RecoverSteps(seen.foreign_host));
+  }
   if (dry_run) return Recovered{floor + 1, false};
 
   SIGNET_ASSIGN_OR_RETURN(const std::vector<x509::Certificate> anchors, AnchorsOf(ground.rows, now));
@@ -202,6 +229,8 @@ absl::StatusOr<Rotation::Recovered> Rotation::RecoverBundle(uint64_t at_least, b
   draft.event.facts = {{"from", absl::StrCat(newest)},
                        {"at_least", absl::StrCat(at_least)},
                        {"highest_reported", absl::StrCat(seen.highest)}};
+  if (foreign)
+    draft.event.facts["forced_over"] = names::CompressHostlist({seen.foreign_hosts.begin(), seen.foreign_hosts.end()});
   SIGNET_RETURN_IF_ERROR(Commit(draft, ground));
   return Recovered{draft.bundle->generation, true};
 }

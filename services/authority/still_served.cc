@@ -11,9 +11,12 @@
 #include "services/authority/observations.h"
 #include "services/base/status_macros.h"
 #include "services/names/hostlist.h"
+#include "services/x509/certificate.h"
 
 namespace signet::authority {
 namespace {
+
+constexpr int kPage = 1000;
 
 // Who signed a certificate that somebody serves.
 enum class SignedBy { kThisAuthority = 1, kAnother = 2, kNobodyHere = 3 };
@@ -25,28 +28,27 @@ absl::StatusOr<SignedBy> WhoSigned(const store::Tables& tables, const std::strin
   return absl::string_view(row->authority_id) == id ? SignedBy::kThisAuthority : SignedBy::kAnother;
 }
 
-// The certificate that each host of a service serves, as its report or a later probe has it; empty: not known.
-std::map<std::string, std::string> ServedSerials(const std::string& service,
-                                                 const std::map<HostProgram, store::ReportRow>& reports,
-                                                 const std::map<HostProgram, store::ProbeRow>& probes) {
-  std::map<std::string, std::string> served;
+// What a host of a service serves, as its report or a later probe has it.
+struct Served {
+  std::string serial;  // empty: not known
+  absl::Time seen_at;
+};
+
+std::map<std::string, Served> ServedSerials(const std::string& service,
+                                            const std::map<HostProgram, store::ReportRow>& reports,
+                                            const std::map<HostProgram, store::ProbeRow>& probes) {
+  std::map<std::string, Served> served;
   for (const auto& [key, report] : reports) {
-    if (key.second == service) served[key.first] = report.served_serial;
+    if (key.second == service) served[key.first] = {report.served_serial, report.reported_at};
   }
   for (const auto& [key, probe] : probes) {
     if (key.second != service || probe.served_serial.empty()) continue;
     const auto report = reports.find(key);
     const bool newer = report == reports.end() || report->second.served_serial.empty() ||
                        report->second.reported_at <= probe.probed_at;
-    if (newer) served[key.first] = probe.served_serial;
+    if (newer) served[key.first] = {probe.served_serial, probe.probed_at};
   }
   return served;
-}
-
-// Since when it signs no more.
-absl::Time Since(const store::AuthorityRow& row) {
-  if (row.retired_at == absl::InfinitePast() && row.revoked_at != absl::InfinitePast()) return row.revoked_at;
-  return std::max(row.retired_at, row.created_at);
 }
 
 struct Question {
@@ -55,7 +57,9 @@ struct Question {
   absl::Time now;
   std::map<HostProgram, store::ReportRow> reports;
   std::map<HostProgram, store::ProbeRow> probes;
-  std::set<std::string> acked;
+  Acks acks;
+
+  bool is_foreign() const { return authority.custody == kForeignCustody; }
 };
 
 // Why `service` may still serve a certificate that only the authority's root vouches for; empty when it does not.
@@ -64,26 +68,40 @@ absl::StatusOr<std::string> ServiceFault(const Question& question, const std::st
   if (!live.empty() && live.front().authority_id == question.authority.id) {
     return absl::StrCat("the newest certificate of ", service, " is one of them");
   }
-  if (question.acked.count(service) != 0) return std::string();
-  const bool may_have_one =
-      question.authority.custody == kForeignCustody ||
-      std::any_of(live.begin(), live.end(), [&](const auto& row) { return row.authority_id == question.authority.id; });
+  std::set<std::string> keys;  // of its certificates under the authority: a host each, as far as anybody knows
+  for (const store::CertificateRow& row : live) {
+    if (row.authority_id == question.authority.id) keys.insert(row.spki_sha256);
+  }
+  const bool may_have_one = question.is_foreign() || !keys.empty();
   const auto served = ServedSerials(service, question.reports, question.probes);
+  std::vector<std::string> hosts;
+  absl::Time seen_at = absl::InfinitePast();  // of the last one that is not known to serve a newer one
+  std::size_t moved = 0;                      // hosts that serve a newer one, as was seen or acknowledged
+  for (const auto& [host, what] : served) {
+    SignedBy by = SignedBy::kAnother;
+    if (!what.serial.empty()) {
+      SIGNET_ASSIGN_OR_RETURN(by, WhoSigned(question.tables, what.serial, question.authority.id));
+    }
+    // One that was never recorded here was signed elsewhere, perhaps by the key of an imported authority.
+    const bool denied = by != SignedBy::kAnother;
+    const absl::Time word = denied ? what.seen_at : absl::InfinitePast();
+    if (question.acks.After(host, word) || (!denied && !what.serial.empty())) {
+      ++moved;
+    } else if (denied || may_have_one) {
+      hosts.push_back(host);
+      seen_at = std::max(seen_at, word);
+    }
+  }
+  if (question.acks.After(service, seen_at)) return std::string();
   if (served.empty() && !live.empty() && may_have_one) {
     return absl::StrCat("nobody knows whether ", service, " serves its newest certificate");
   }
-  std::vector<std::string> hosts;
-  for (const auto& [host, serial] : served) {
-    if (question.acked.count(host) != 0) continue;
-    SignedBy by = SignedBy::kAnother;
-    if (!serial.empty()) {
-      SIGNET_ASSIGN_OR_RETURN(by, WhoSigned(question.tables, serial, question.authority.id));
-    }
-    // One that was never recorded here was signed elsewhere, perhaps by the key of an imported authority.
-    if (by != SignedBy::kAnother || (serial.empty() && may_have_one)) hosts.push_back(host);
+  if (!hosts.empty()) {
+    return absl::StrCat(service, " on ", absl::StrJoin(hosts, ","), " is not known to serve a newer one");
   }
-  if (hosts.empty()) return std::string();
-  return absl::StrCat(service, " on ", absl::StrJoin(hosts, ","), " is not known to serve a newer one");
+  if (keys.size() <= moved) return std::string();
+  return absl::StrCat(Counted(static_cast<int64_t>(keys.size()), "unexpired certificate"), " of ", service,
+                      ", and newer ones were seen on ", Counted(static_cast<int64_t>(moved), "host"), " only");
 }
 
 absl::Status AddServices(const Question& question, std::vector<Blocker>& blockers) {
@@ -98,7 +116,7 @@ absl::Status AddServices(const Question& question, std::vector<Blocker>& blocker
   }
   if (services.empty()) return absl::OkStatus();
   Blocker blocker = BlockerOf(BlockerKind::kServiceCertificate, absl::StrJoin(services, ","), services.size(),
-                              Since(question.authority));
+                              SignsNoMoreSince(question.authority));
   blocker.cause = absl::StrCat("certificates under ", NameOf(question.authority), ": ", absl::StrJoin(faults, "; "));
   blocker.next = absl::StrCat("signetctl service renew ", services.front(), " --now, on its host, then ",
                               ProbeCommand(question.authority), ", or ", AckCommand(blocker.names, question.authority));
@@ -110,27 +128,107 @@ absl::Status AddServices(const Question& question, std::vector<Blocker>& blocker
 absl::StatusOr<bool> NeedsAuthority(const Question& question, const store::NodeRow& node) {
   const auto newest = question.tables.certificates().Find(node.serial);
   if (!newest.ok() && !absl::IsNotFound(newest.status())) return newest.status();
+  if (!newest.ok() && question.is_foreign()) return true;
   if (newest.ok() && newest->authority_id == question.authority.id &&
       newest->state != store::CertificateState::kRevoked) {
     return true;
   }
   const auto probe = question.probes.find({node.name, node.daemon});
   if (probe == question.probes.end() || probe->second.probed_at <= node.last_request_at) return false;
-  if (probe->second.served_serial.empty() || question.acked.count(node.name) != 0) return false;
+  if (probe->second.served_serial.empty() || question.acks.After(node.name, probe->second.probed_at)) return false;
   SIGNET_ASSIGN_OR_RETURN(const SignedBy by,
                           WhoSigned(question.tables, probe->second.served_serial, question.authority.id));
-  return by == SignedBy::kThisAuthority;
+  return by == SignedBy::kThisAuthority || (by == SignedBy::kNobodyHere && question.is_foreign());
+}
+
+// Whether a daemon may have an older certificate than its newest, and is not named by StillServed.
+absl::StatusOr<bool> HasNewer(const Question& question, const HostProgram& key) {
+  SIGNET_ASSIGN_OR_RETURN(const bool blocked, IsBlocked(question.tables, key.first));
+  if (blocked) return false;
+  const auto node = question.tables.nodes().Find(key.first, key.second);
+  if (absl::IsNotFound(node.status())) return true;  // forgotten, and perhaps still there
+  if (!node.ok()) return node.status();
+  if (node->serial.empty() || node->not_after < question.now) return true;
+  SIGNET_ASSIGN_OR_RETURN(const bool named, NeedsAuthority(question, *node));
+  return !named;
+}
+
+// Nobody but the node knows whether it ever got a newer certificate than `old`.
+absl::StatusOr<bool> WasReplaced(const Question& question, const store::CertificateRow& old) {
+  if (question.acks.After(old.subject, old.recorded_at)) return true;
+  const auto probe = question.probes.find({old.subject, old.daemon});
+  if (probe == question.probes.end() || probe->second.probed_at <= old.recorded_at) return false;
+  if (probe->second.served_serial.empty()) return false;
+  SIGNET_ASSIGN_OR_RETURN(const SignedBy by,
+                          WhoSigned(question.tables, probe->second.served_serial, question.authority.id));
+  return by == SignedBy::kAnother;
+}
+
+absl::Status AddReplacedNodes(const Question& question, std::vector<Blocker>& blockers) {
+  std::set<std::string> nodes;
+  std::map<HostProgram, bool> judged;
+  absl::Time until = absl::InfinitePast();
+  std::string last;
+  while (true) {
+    SIGNET_ASSIGN_OR_RETURN(const std::vector<store::CertificateRow> rows,
+                            question.tables.certificates().ListLive(question.authority.id, question.now, last, kPage));
+    for (const store::CertificateRow& row : rows) {
+      if (row.profile != store::Profile::kNode) continue;
+      const auto [counts, is_new] = judged.try_emplace({row.subject, row.daemon}, false);
+      if (is_new) {
+        SIGNET_ASSIGN_OR_RETURN(counts->second, HasNewer(question, counts->first));
+      }
+      if (!counts->second) continue;
+      SIGNET_ASSIGN_OR_RETURN(const bool replaced, WasReplaced(question, row));
+      if (replaced) continue;
+      nodes.insert(row.subject);
+      until = std::max(until, row.not_after);
+    }
+    if (rows.size() < kPage) break;
+    last = rows.back().serial;
+  }
+  if (nodes.empty()) return absl::OkStatus();
+  Blocker blocker = BlockerOf(BlockerKind::kNodeCertificate,
+                              names::CompressHostlist(std::vector<std::string>(nodes.begin(), nodes.end())),
+                              nodes.size(), SignsNoMoreSince(question.authority));
+  blocker.until = until;
+  blocker.cause = absl::StrCat(Counted(blocker.count, "node"), nodes.size() == 1 ? " has" : " have",
+                               " an unexpired certificate under ", NameOf(question.authority), ", until ",
+                               TimeText(until), ", and nobody saw a newer one in its place");
+  blocker.next = absl::StrCat("wait ", DurationText(until - question.now), ", or ", ProbeCommand(question.authority),
+                              ", or ", AckCommand(blocker.names, question.authority));
+  blockers.push_back(std::move(blocker));
+  return absl::OkStatus();
+}
+
+absl::Status AddUnlisted(const Question& question, std::vector<Blocker>& blockers) {
+  if (!question.is_foreign() || question.acks.Any(kUnlisted)) return absl::OkStatus();
+  SIGNET_ASSIGN_OR_RETURN(const x509::Certificate certificate,
+                          x509::Certificate::FromDer(question.authority.certificate_der));
+  if (certificate.not_after() < question.now) return absl::OkStatus();
+  Blocker blocker = BlockerOf(BlockerKind::kNodeCertificate, "", 0, SignsNoMoreSince(question.authority));
+  blocker.until = certificate.not_after();
+  blocker.cause = absl::StrCat("this server does not know what ", NameOf(question.authority),
+                               " signed: nodes and services that have not moved here need it, and are listed nowhere");
+  blocker.next = absl::StrCat("once nobody serves a certificate of it: ", AckCommand(kUnlisted, question.authority));
+  blockers.push_back(std::move(blocker));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Question> Ask(const store::Tables& tables, const store::AuthorityRow& authority, absl::Time now) {
+  Question question{tables, authority, now, {}, {}, {}};
+  SIGNET_ASSIGN_OR_RETURN(question.reports, NewestReports(tables));
+  SIGNET_ASSIGN_OR_RETURN(question.probes, NewestProbes(tables));
+  // Before it retired, an acknowledgement said that a host had loaded its root, and nothing of what is served.
+  SIGNET_ASSIGN_OR_RETURN(question.acks, Acks::Read(tables, authority.id, SignsNoMoreSince(authority)));
+  return question;
 }
 
 }  // namespace
 
 absl::StatusOr<std::vector<Blocker>> StillServed(const store::Tables& tables, const store::AuthorityRow& authority,
                                                  absl::Time now) {
-  Question question{tables, authority, now, {}, {}, {}};
-  SIGNET_ASSIGN_OR_RETURN(question.reports, RecentReports(tables, now));
-  SIGNET_ASSIGN_OR_RETURN(question.probes, NewestProbes(tables));
-  // Before it retired, an acknowledgement said that a host had loaded its root, and nothing of what is served.
-  SIGNET_ASSIGN_OR_RETURN(question.acked, AckedSince(tables, authority.id, Since(authority)));
+  SIGNET_ASSIGN_OR_RETURN(const Question question, Ask(tables, authority, now));
   std::vector<Blocker> blockers;
   SIGNET_ASSIGN_OR_RETURN(const std::set<std::string> nodes,
                           NodesThat(tables, now, [&](const store::NodeRow& node) -> absl::StatusOr<bool> {
@@ -139,13 +237,22 @@ absl::StatusOr<std::vector<Blocker>> StillServed(const store::Tables& tables, co
   if (!nodes.empty()) {
     Blocker blocker = BlockerOf(BlockerKind::kNodeCertificate,
                                 names::CompressHostlist(std::vector<std::string>(nodes.begin(), nodes.end())),
-                                nodes.size(), Since(authority));
+                                nodes.size(), SignsNoMoreSince(authority));
     blocker.cause = absl::StrCat(Counted(blocker.count, "node"), nodes.size() == 1 ? " has" : " have",
                                  " no newer certificate than one under ", NameOf(authority));
     blocker.next = "wait for the next renewal of each; signetctl node explain NODE tells why one does not renew";
     blockers.push_back(std::move(blocker));
   }
   SIGNET_RETURN_IF_ERROR(AddServices(question, blockers));
+  return blockers;
+}
+
+absl::StatusOr<std::vector<Blocker>> MayBeServed(const store::Tables& tables, const store::AuthorityRow& authority,
+                                                 absl::Time now) {
+  SIGNET_ASSIGN_OR_RETURN(const Question question, Ask(tables, authority, now));
+  std::vector<Blocker> blockers;
+  SIGNET_RETURN_IF_ERROR(AddReplacedNodes(question, blockers));
+  SIGNET_RETURN_IF_ERROR(AddUnlisted(question, blockers));
   return blockers;
 }
 

@@ -21,6 +21,13 @@ void TakeReport(const evidence::Statement& statement, const Admission& admission
                 store::NodeRow& node) {
   node.key_id = statement.key_id;
   node.seq = statement.seq;
+  // A process that goes on with the same file claims it at each renewal: one that does not has begun anew, and nobody
+  // knows with which file. Where the file changed since, what the process holds is what it held.
+  const bool process_goes_on = statement.boot_id == node.boot_id && statement.bundle_on_disk.sha256 != node.disk_sha256;
+  if (!statement.loaded_seen_at_renewal && !process_goes_on) {
+    node.loaded_generation = 0;
+    node.loaded_sha256.clear();
+  }
   if (statement.boot_id != node.boot_id) {
     const absl::string_view comma = node.previous_boot_id.empty() ? "" : ",";
     node.previous_boot_id = absl::StrCat(node.boot_id, comma, node.previous_boot_id).substr(0, kBootIdsKept);

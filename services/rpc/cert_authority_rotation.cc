@@ -206,8 +206,9 @@ grpc::Status CertAuthorityService::RecordProbes(grpc::ServerContext* context, co
 grpc::Status CertAuthorityService::RecoverBundle(grpc::ServerContext* context, const v1::RecoverBundleRequest* request,
                                                  v1::RecoverBundleResponse* response) {
   const auto recover = [&](const audit::Origin& origin) -> absl::Status {
-    SIGNET_ASSIGN_OR_RETURN(const authority::Rotation::Recovered recovered,
-                            engines_.rotation.RecoverBundle(request->at_least(), request->dry_run(), origin));
+    SIGNET_ASSIGN_OR_RETURN(
+        const authority::Rotation::Recovered recovered,
+        engines_.rotation.RecoverBundle(request->at_least(), request->dry_run(), request->force(), origin));
     response->set_bundle_generation(recovered.generation);
     response->set_changed(recovered.changed);
     return absl::OkStatus();

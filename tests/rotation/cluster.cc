@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "services/authority/custody_label.h"
 #include "services/base/reason.h"
 #include "services/names/hostlist.h"
 
@@ -129,8 +130,38 @@ NodeHost& Cluster::node(const std::string& name) {
   return **found;
 }
 
+void Cluster::Probe() {
+  const std::string id = ActiveId();
+  const std::string root = Must(world.authorities->Active(store::Purpose::kSlurm))->anchor.pem();
+  std::vector<store::ProbeRow> rows;
+  for (const auto& node : nodes_) {
+    const Peer& slurmd = node->slurmd();
+    if (!node->up() || !slurmd.has_certificate()) continue;
+    store::ProbeRow row;
+    row.host = slurmd.host();
+    row.program = slurmd.program();
+    row.authority_id = id;
+    row.trusted = slurmd.anchors_pem().find(root) != std::string::npos;
+    row.served_serial = Must(x509::Certificate::ListFromPem(slurmd.chain_pem())).front().serial();
+    rows.push_back(std::move(row));
+  }
+  Must(sightings.RecordProbes(id, rows, world.origin));
+}
+
 void Cluster::Follow(const std::vector<authority::Blocker>& blockers) {
   for (const authority::Blocker& blocker : blockers) {
+    if (blocker.kind == authority::BlockerKind::kNodeCertificate) {
+      if (!blocker.names.empty()) {
+        Probe();
+      } else if (strangers_.empty()) {
+        for (const store::AuthorityRow& row :
+             Must(world.Read([](const store::Tables& tables) { return tables.authorities().List(); }))) {
+          if (row.custody != authority::kForeignCustody) continue;
+          Must(sightings.Acknowledge(row.id, {authority::kUnlisted}, "all moved", world.origin).status());
+        }
+      }
+      continue;
+    }
     for (ServiceHost& service : services_) {
       if (NamesOf({blocker}).count(service.service()) == 0) continue;
       if (blocker.kind == authority::BlockerKind::kServiceCertificate) service.RenewCertificate();

@@ -51,7 +51,10 @@ class Cluster {
   // Every process that speaks TLS now.
   std::vector<const Peer*> Daemons() const;
 
-  // What an administrator does about services that keep a gate closed. The rest is waiting.
+  // What `signetctl rotation probe` finds out of every node.
+  void Probe();
+  // What an administrator does about a closed gate: about services, older certificates, and the strangers of an
+  // imported root once there are none. The rest is waiting.
   void Follow(const std::vector<authority::Blocker>& blockers);
   // A step without force; the blockers that keep its gate closed, none when it was taken. Any other error ends the test
   // program.

@@ -110,6 +110,12 @@ TEST_F(OtherAuthoritiesTest, NobodyFailsBesideTheCertificatesOfAnImportedRoot) {
   cluster_.WaitFor(Verb::kActivate, second, kPatience);
   cluster_.Run(kSoon);
   ExpectAllTalk();
+  cluster_.Follow(cluster_.Try(Verb::kRevoke, foreign));
+  cluster_.Run(kHold);
+  cluster_.Follow(cluster_.Try(Verb::kRevoke, foreign));
+  const std::vector<authority::Blocker> closed = cluster_.Try(Verb::kRevoke, foreign);
+  ASSERT_EQ(closed.size(), 1u) << "nobody whom Signet knows needs it";
+  EXPECT_THAT(closed[0].cause, ::testing::HasSubstr("does not know what"));
   cluster_.strangers().clear();  // moved to Signet
   cluster_.WaitFor(Verb::kRevoke, foreign, kPatience);
   ExpectAllTalk();

@@ -123,6 +123,7 @@ TEST_F(RotationTest, ForceBreaksWhoStillShowsACertificateOfARevokedAuthority) {
   cluster_.WaitFor(Verb::kActivate, second, kPatience);
   cluster_.Tick();  // half of the nodes, and no service, have a certificate of the second
   ExpectAllTalk();
+  cluster_.Probe();
   const std::set<std::string> named = NamesOf(Force(Verb::kRevoke, first_));
   EXPECT_THAT(named, Contains("slurmctld"));
   EXPECT_LT(named.size(), 60u) << "who has renewed is not named";

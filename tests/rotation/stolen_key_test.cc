@@ -251,7 +251,7 @@ TEST_F(StolenKeyTest, NothingThatTheActiveAuthoritysKeyMakesIsAcceptedAfterwards
       cluster_.world.cluster, Find(second_)->anchor.pem(), false, *cluster_.world.store, *cluster_.world.custody,
       *cluster_.world.authorities, *cluster_.world.audit, cluster_.world.clock, cluster_.world.origin);
   EXPECT_FALSE(imported.ok() && imported->changed);
-  ASSERT_TRUE(cluster_.rotation.RecoverBundle(50, false, cluster_.world.origin).ok());
+  ASSERT_TRUE(cluster_.rotation.RecoverBundle(50, false, false, cluster_.world.origin).ok());
   EXPECT_THAT(AnchorsNow(), ElementsAre(active->certificate.subject()));
   cluster_.world.Restart();
   EXPECT_THAT(AnchorsNow(), ElementsAre(active->certificate.subject()));

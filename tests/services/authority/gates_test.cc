@@ -1,6 +1,4 @@
-#include "services/authority/gates.h"
-
-#include "tests/services/authority/rotation_fixture.h"
+#include "tests/services/authority/gates_fixture.h"
 
 namespace signet::authority {
 namespace {
@@ -8,38 +6,6 @@ namespace {
 using ::signet::testing::Must;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-
-class GatesTest : public RotationTest {
- protected:
-  // What keeps the prepared one from being activated.
-  std::vector<Blocker> Spreading() {
-    const store::AuthorityRow row = Row(prepared);
-    return Must(world.Read(
-        [&](const store::Tables& tables) { return NotLoaded(tables, row, row.created_at, world.clock.Now()); }));
-  }
-  std::vector<Blocker> Served(const std::string& id) {
-    const store::AuthorityRow row = Row(id);
-    return Must(world.Read([&](const store::Tables& tables) { return StillServed(tables, row, world.clock.Now()); }));
-  }
-  void Start() {
-    former = ActiveId();
-    old_file = FileHash();
-    prepared = Prepare();
-    new_file = FileHash();
-    world.clock.Advance(absl::Hours(1));
-  }
-  static std::string Names(const std::vector<Blocker>& blockers) {
-    std::string text;
-    for (const Blocker& blocker : blockers)
-      absl::StrAppend(&text, static_cast<int>(blocker.kind), ":", blocker.names, " ");
-    return text;
-  }
-
-  std::string former;
-  std::string prepared;
-  std::string old_file;
-  std::string new_file;
-};
 
 TEST_F(GatesTest, NobodyToBeLostKeepsNoGateClosed) {
   Start();
@@ -125,7 +91,7 @@ TEST_F(GatesTest, AProbeForAnotherAuthorityOrProgramOrBeforeOpensNothing) {
   Start();
   Probe(former, "n1", "slurmd", true);
   Probe(prepared, "n1", "slurmctld", true);
-  Probe(prepared, "n2", "slurmd", true);
+  Probe(prepared, "n2", "slurmd", true, world.Node("n1").serial);
   EXPECT_EQ(Names(Spreading()), "1:n1 ");
   const store::AuthorityRow row = Row(prepared);
   Probe(prepared, "n1", "slurmd", true);
@@ -227,6 +193,7 @@ TEST_F(GatesTest, AServiceIsOpenedByAProbeOrAnAcknowledgementByName) {
   EXPECT_THAT(Spreading(), IsEmpty());
   Probe(prepared, "db2", "slurmdbd", false);
   ASSERT_EQ(Names(Spreading()), "2:slurmdbd ");
+  world.clock.Advance(absl::Seconds(1));
   Ack(prepared, {"db2"});
   EXPECT_THAT(Spreading(), IsEmpty());
 }
@@ -235,87 +202,98 @@ TEST_F(GatesTest, AServiceThatReportsCountsWithoutACertificateOfOurs) {
   Start();
   Report("ctl1", "slurmctld", old_file);
   EXPECT_EQ(Names(Spreading()), "2:slurmctld ");
-  world.clock.Advance(absl::Hours(24 * 30) + absl::Seconds(1));
-  EXPECT_THAT(Spreading(), IsEmpty());
 }
 
-TEST_F(GatesTest, AHostWithoutADaemonCountsForThirtyDays) {
+TEST_F(GatesTest, ASilentHostKeepsTheGateClosedWhateverItSaid) {
   Start();
   Report("login1", "host", old_file);
   Report("login2", "host", new_file);
   ASSERT_EQ(Names(Spreading()), "3:login1 ");
   EXPECT_THAT(Spreading()[0].next, HasSubstr("signetctl rotation ack login1 --authority "));
+  Ack(prepared, {"login2"});
   world.clock.Advance(absl::Hours(24 * 30));
   EXPECT_EQ(Names(Spreading()), "3:login1 ");
-  world.clock.Advance(absl::Seconds(1));
+  world.clock.Advance(absl::Hours(25));
+  ASSERT_EQ(Names(Spreading()), "3:login[1-2] ") << "the word was no later than the report";
+  EXPECT_THAT(Spreading()[0].cause, HasSubstr("login1 was last heard of 31d 1h ago; login2 was"));
+  EXPECT_THAT(Spreading()[0].next, HasSubstr("signetctl rotation ack login[1-2] --authority "));
+  Ack(prepared, {"login1"});
+  EXPECT_EQ(Names(Spreading()), "3:login2 ");
+  Report("login2", "host", new_file);
   EXPECT_THAT(Spreading(), IsEmpty());
 }
 
-TEST_F(GatesTest, ANodeIsServedUntilItsNewestCertificateIsAnothers) {
+TEST_F(GatesTest, ASilentServiceKeepsTheGateClosedUntilItIsHeardOrProbed) {
+  IssueService("slurmctld");
+  Start();
+  Report("ctl1", "slurmctld", new_file);
+  Report("ctl2", "slurmctld", new_file);
+  world.clock.Advance(absl::Hours(24 * 31));
+  Report("ctl1", "slurmctld", new_file);
+  ASSERT_EQ(Names(Spreading()), "2:slurmctld ");
+  EXPECT_THAT(Spreading()[0].cause,
+              HasSubstr("slurmctld on ctl2 is not known to have loaded it; ctl2 was last heard of"));
+  Probe(prepared, "ctl2", "slurmctld", true);
+  EXPECT_THAT(Spreading(), IsEmpty());
+  world.clock.Advance(absl::Hours(24 * 31));
+  Report("ctl1", "slurmctld", new_file);
+  ASSERT_EQ(Names(Spreading()), "2:slurmctld ");
+  Ack(prepared, {"slurmctld"});
+  EXPECT_THAT(Spreading(), IsEmpty());
+}
+
+TEST_F(GatesTest, AnAcknowledgementGivesWayToALaterWordThatSaysNo) {
   Ask("n1");
   Ask("n2");
+  IssueService("slurmdbd");
   Start();
-  Take(Verb::kActivate, prepared);
-  ASSERT_EQ(Names(Served(former)), "4:n[1-2] ");
-  EXPECT_EQ(Served(former)[0].since, Row(former).retired_at);
-  Ack(former, {"n1"});  // nobody's word makes its certificate another
-  EXPECT_EQ(Names(Served(former)), "4:n[1-2] ");
-  Ask("n1");
-  EXPECT_EQ(Names(Served(former)), "4:n2 ");
-  Must(world.node_life->Block({"n2"}, "gone", world.origin).status());
-  EXPECT_THAT(Served(former), IsEmpty());
+  Report("db1", "slurmdbd", old_file);
+  world.clock.Advance(absl::Seconds(1));
+  Ack(prepared, {"n1", "n2", "slurmdbd"});
+  ASSERT_THAT(Spreading(), IsEmpty());
+  world.clock.Advance(absl::Seconds(1));
+  Ask("n1", new_file);  // says nothing against it
+  EXPECT_THAT(Spreading(), IsEmpty());
+  Ask("n1", old_file);
+  EXPECT_EQ(Names(Spreading()), "1:n1 ");
+  Probe(prepared, "n2", "slurmd", false);
+  EXPECT_EQ(Names(Spreading()), "1:n[1-2] ");
+  Report("db1", "slurmdbd", old_file);
+  EXPECT_EQ(Names(Spreading()), "1:n[1-2] 2:slurmdbd ");
+  world.clock.Advance(absl::Seconds(1));
+  Ack(prepared, {"n1", "n2", "db1"});
+  EXPECT_THAT(Spreading(), IsEmpty());
 }
 
-TEST_F(GatesTest, ANodeThatIsSeenServingItsOldCertificateIsServed) {
-  Ask("n1");
-  const std::string old_serial = world.Node("n1").serial;
+TEST_F(GatesTest, AnAcknowledgementForActivationOpensNoRevocation) {
+  Ask("n1", FileHash(), FileHash());
   Start();
-  Take(Verb::kActivate, prepared);
+  Ack(prepared, {"n1"});
+  Must(Change(Verb::kActivate, prepared).status());
+  world.clock.Advance(kHold);
   Ask("n1");
+  EXPECT_FALSE(Change(Verb::kRevoke, former).ok());
+  EXPECT_EQ(Names(plan.blockers), "1:n1 ");
   world.clock.Advance(absl::Seconds(1));
-  Probe(prepared, "n1", "slurmd", true, old_serial);
-  EXPECT_EQ(Names(Served(former)), "4:n1 ");
-  world.clock.Advance(absl::Seconds(1));
-  Probe(prepared, "n1", "slurmd", true, world.Node("n1").serial);
-  EXPECT_THAT(Served(former), IsEmpty());
+  Ack(prepared, {"n1"});
+  EXPECT_TRUE(Change(Verb::kRevoke, former).ok());
 }
 
-TEST_F(GatesTest, AServiceIsServedUntilItIsKnownToServeANewerOne) {
-  const std::string old_serial = IssueService("slurmdbd");
+TEST_F(GatesTest, ARestartedDaemonHasLoadedNothingThatItDoesNotClaim) {
+  Ask("n1");
   Start();
-  Take(Verb::kActivate, prepared);
-  ASSERT_EQ(Names(Served(former)), "5:slurmdbd ");
-  Ack(former, {"slurmdbd"});
-  EXPECT_EQ(Names(Served(former)), "5:slurmdbd ");
-  const std::string new_serial = IssueService("slurmdbd");
-  EXPECT_THAT(Served(former), IsEmpty());  // acknowledged above
-}
-
-TEST_F(GatesTest, AReportOrAProbeTellsWhatAServiceServes) {
-  const std::string old_serial = IssueService("slurmdbd");
-  Start();
-  Ack(former, {"slurmdbd"});  // before it retired: of what it had loaded
-  world.clock.Advance(absl::Seconds(1));
-  Take(Verb::kActivate, prepared);
-  const std::string new_serial = IssueService("slurmdbd");
-  ASSERT_EQ(Names(Served(former)), "5:slurmdbd ");
-  EXPECT_THAT(Served(former)[0].cause, HasSubstr("nobody knows"));
-  Report("db1", "slurmdbd", new_file, old_serial);
-  ASSERT_EQ(Names(Served(former)), "5:slurmdbd ");
-  EXPECT_THAT(Served(former)[0].cause, HasSubstr("db1"));
-  Report("db1", "slurmdbd", new_file, new_serial);
-  EXPECT_THAT(Served(former), IsEmpty());
-  world.clock.Advance(absl::Seconds(1));
-  Probe(prepared, "db1", "slurmdbd", true, old_serial);
-  EXPECT_EQ(Names(Served(former)), "5:slurmdbd ");
-  Probe(prepared, "db1", "slurmdbd", true, new_serial);
-  EXPECT_THAT(Served(former), IsEmpty());
-  // One that was never recorded here: nobody knows whose it is.
-  Report("db2", "slurmdbd", new_file, "0123456789");
-  EXPECT_EQ(Names(Served(former)), "5:slurmdbd ");
-  world.clock.Advance(absl::Seconds(1));
-  Ack(former, {"slurmdbd"});
-  EXPECT_THAT(Served(former), IsEmpty());
+  Ask("n1", new_file, new_file);
+  ASSERT_THAT(Spreading(), IsEmpty());
+  Ask("n1", new_file);  // the same process would have claimed
+  EXPECT_EQ(Names(Spreading()), "1:n1 ");
+  Ask("n1", new_file, new_file);
+  Prepare();
+  Ask("n1", FileHash());  // holds what it held
+  EXPECT_THAT(Spreading(), IsEmpty());
+  Ask("n1", new_file, new_file);
+  nodes.at("n1/slurmd").boot_id = signet::testing::SimulatedNode::BootId(7);
+  Ask("n1", FileHash());  // a boot with an old image whose file was replaced before anybody asked
+  EXPECT_EQ(Names(Spreading()), "1:n1 ");
 }
 
 TEST_F(GatesTest, TheHoldEndsByItself) {
@@ -341,8 +319,12 @@ TEST_F(GatesTest, RevokingWaitsForHoldForServedOnesAndForTheRootOfTheActiveOne) 
   world.clock.Advance(absl::Hours(24 * 6));
   Ask("n1");
   EXPECT_FALSE(Change(Verb::kRevoke, former).ok());
-  EXPECT_EQ(Names(plan.blockers), "6: 1:n1 ");
+  ASSERT_EQ(Names(plan.blockers), "6: 4:n1 1:n1 ");
+  EXPECT_THAT(plan.blockers[1].cause, HasSubstr("nobody saw a newer one in its place"));
   Ask("n1", new_file, new_file);
+  EXPECT_FALSE(Change(Verb::kRevoke, former).ok());
+  EXPECT_EQ(Names(plan.blockers), "6: 4:n1 ");
+  world.clock.Advance(absl::Hours(24));
   EXPECT_FALSE(Change(Verb::kRevoke, former).ok());
   EXPECT_EQ(Names(plan.blockers), "6: ");
   world.clock.Advance(absl::Hours(24 * 8));

@@ -183,25 +183,25 @@ class RecoverTest : public RotationTest {};
 
 TEST_F(RecoverTest, AServerAheadOfEveryHostMakesNothing) {
   Ask("n1", FileHash(), FileHash());
-  const auto recovered = Must(world.rotation->RecoverBundle(0, false, world.origin));
+  const auto recovered = Must(world.rotation->RecoverBundle(0, false, false, world.origin));
   EXPECT_FALSE(recovered.changed);
   EXPECT_EQ(recovered.generation, 1U);
 }
 
 TEST_F(RecoverTest, ItResumesAboveWhatIsNamed) {
   const std::string pem = Newest().ca_cert_pem;
-  const auto dry = Must(world.rotation->RecoverBundle(41, true, world.origin));
+  const auto dry = Must(world.rotation->RecoverBundle(41, true, false, world.origin));
   EXPECT_FALSE(dry.changed);
   EXPECT_EQ(dry.generation, 42U);
   EXPECT_EQ(Newest().generation, 1U);
-  const auto recovered = Must(world.rotation->RecoverBundle(41, false, world.origin));
+  const auto recovered = Must(world.rotation->RecoverBundle(41, false, false, world.origin));
   EXPECT_TRUE(recovered.changed);
   EXPECT_EQ(recovered.generation, 42U);
   EXPECT_EQ(Newest().generation, 42U);
   EXPECT_EQ(Newest().ca_cert_pem, pem);
   EXPECT_THAT(LastAudit(), HasSubstr("bundle.recover"));
-  EXPECT_FALSE(Must(world.rotation->RecoverBundle(41, false, world.origin)).changed);
-  EXPECT_EQ(Must(world.rotation->RecoverBundle(42, false, world.origin)).generation, 43U);
+  EXPECT_FALSE(Must(world.rotation->RecoverBundle(41, false, false, world.origin)).changed);
+  EXPECT_EQ(Must(world.rotation->RecoverBundle(42, false, false, world.origin)).generation, 43U);
 }
 
 TEST_F(RecoverTest, ItResumesAboveWhatAHostReportedOfAnotherLineage) {
@@ -218,14 +218,36 @@ TEST_F(RecoverTest, ItResumesAboveWhatAHostReportedOfAnotherLineage) {
     }));
   };
   hold(2);  // long overtaken
-  EXPECT_FALSE(Must(world.rotation->RecoverBundle(0, false, world.origin)).changed);
+  EXPECT_FALSE(Must(world.rotation->RecoverBundle(0, false, false, world.origin)).changed);
   hold(9);
   const Standing standing = Must(world.rotation->Stand());
   EXPECT_EQ(standing.highest_generation_seen, 9U);
-  EXPECT_EQ(standing.next, "signetctl bundle recover");
-  EXPECT_THAT(standing.summary, HasSubstr("n1 holds bundle generation 9"));
-  EXPECT_EQ(Must(world.rotation->RecoverBundle(0, false, world.origin)).generation, 10U);
+  EXPECT_THAT(standing.next, ::testing::StartsWith("signetctl authority import FILE"));
+  EXPECT_THAT(standing.next, HasSubstr("signetctl bundle recover --force"));
+  EXPECT_THAT(standing.summary, HasSubstr("n1 alone holds bundle generation 9"));
+  // Its roots may be those that everybody's certificates are under.
+  for (const bool dry_run : {true, false}) {
+    const auto refused = world.rotation->RecoverBundle(0, dry_run, false, world.origin);
+    EXPECT_EQ(refused.status().code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_THAT(base::NextOf(refused.status()), HasSubstr("of each root in ca_cert.pem of n1"));
+  }
+  EXPECT_EQ(world.rotation->RecoverBundle(20, false, false, world.origin).status().code(),
+            absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(Newest().generation, 3U);
+  EXPECT_EQ(Must(world.rotation->RecoverBundle(0, false, true, world.origin)).generation, 10U);
+  EXPECT_THAT(LastAudit(), HasSubstr("forced_over"));
   EXPECT_THAT(Must(world.rotation->Stand()).next, ::testing::Not(HasSubstr("recover")));
+}
+
+TEST_F(RecoverTest, ABlockedHostMovesNothing) {
+  Report("n1", "host", std::string(32, 'f'));
+  Report("n2", "host", std::string(32, 'g'));
+  EXPECT_THAT(Must(world.rotation->Stand()).summary, HasSubstr("n1 holds bundle generation 1,"));
+  Must(world.node_life->Block({"n1"}, "it lies", world.origin).status());
+  EXPECT_THAT(Must(world.rotation->Stand()).summary, HasSubstr("n2 alone holds bundle generation 1,"));
+  Must(world.node_life->Block({"n2"}, "it lies too", world.origin).status());
+  EXPECT_THAT(Must(world.rotation->Stand()).next, ::testing::Not(HasSubstr("recover")));
+  EXPECT_FALSE(Must(world.rotation->RecoverBundle(0, false, false, world.origin)).changed);
 }
 
 TEST_F(RecoverTest, AHostThatLiesMovesNothingFar) {
@@ -235,16 +257,16 @@ TEST_F(RecoverTest, AHostThatLiesMovesNothingFar) {
   row.disk_generation = 1ULL << 62;
   row.disk_sha256 = std::string(32, 'f');
   Must(world.sightings->Report(row, world.origin));
-  EXPECT_FALSE(Must(world.rotation->RecoverBundle(0, false, world.origin)).changed);
+  EXPECT_FALSE(Must(world.rotation->RecoverBundle(0, false, false, world.origin)).changed);
   EXPECT_EQ(Must(world.rotation->Stand()).highest_generation_seen, 0U);
 }
 
 TEST_F(RecoverTest, ASlipOfTheHandIsRefused) {
-  EXPECT_EQ(world.rotation->RecoverBundle(1000002, false, world.origin).status().code(),
+  EXPECT_EQ(world.rotation->RecoverBundle(1000002, false, false, world.origin).status().code(),
             absl::StatusCode::kFailedPrecondition);
-  EXPECT_EQ(world.rotation->RecoverBundle(~0ULL, true, world.origin).status().code(),
+  EXPECT_EQ(world.rotation->RecoverBundle(~0ULL, true, false, world.origin).status().code(),
             absl::StatusCode::kFailedPrecondition);
-  EXPECT_TRUE(world.rotation->RecoverBundle(1000001, true, world.origin).ok());
+  EXPECT_TRUE(world.rotation->RecoverBundle(1000001, true, false, world.origin).ok());
 }
 
 }  // namespace

@@ -294,6 +294,7 @@ TEST_F(RotationTest, AnImportedAnchorIsNotRolledBackTo) {
   Must(world.store->Write([&](store::Tables& tables) { return tables.authorities().Insert(row); }));
   EXPECT_THAT(Message(Change(Verb::kRollback, row.id, "x").status()), HasSubstr("without its key"));
   world.clock.Advance(kHold);
+  Ack(row.id, {"unlisted"});
   EXPECT_TRUE(Must(Change(Verb::kRevoke, row.id)).changed);
 }
 
@@ -407,7 +408,7 @@ TEST_F(RotationTest, ABundleGenerationIsNeverUsedTwice) {
   note();
   Take(Verb::kRevoke, former);
   note();
-  Must(world.rotation->RecoverBundle(20, false, world.origin).status());
+  Must(world.rotation->RecoverBundle(20, false, false, world.origin).status());
   note();
   Must(ReplaceStolen(id).status());
   note();

@@ -343,5 +343,31 @@ TEST_F(Gatekeeping, WhatTheNodeReportsOfItsBundleIsKept) {
   EXPECT_EQ(world_.Node("n1").loaded_sha256, std::string(32, 'd'));
 }
 
+TEST_F(Gatekeeping, WhatWasLoadedIsForgottenUnlessTheProcessMayGoOn) {
+  const evidence::Token token = world_.MakeToken("n1");
+  const std::string first(32, 'd');
+  const std::string second(32, 'e');
+  const auto ask = [&](const std::string& disk, bool claims, const evidence::Token* by = nullptr) {
+    world_.clock.Advance(absl::Seconds(1));
+    EXPECT_EQ(Refused(Altered(
+                  [&](evidence::Statement& s) {
+                    s.bundle_on_disk = {1, disk};
+                    if (claims) s.bundle_loaded = s.bundle_on_disk;
+                    s.loaded_seen_at_renewal = claims;
+                  },
+                  by)),
+              "");
+    return world_.Node("n1").loaded_sha256;
+  };
+  EXPECT_EQ(ask(first, false, &token), "");
+  EXPECT_EQ(ask(first, true), first);
+  EXPECT_EQ(ask(second, false), first) << "the file changed under a process that may go on";
+  EXPECT_EQ(ask(second, false), "") << "the same process would have claimed";
+  EXPECT_EQ(world_.Node("n1").loaded_generation, 0U);
+  EXPECT_EQ(ask(second, true), second);
+  node_.boot_id = testing::SimulatedNode::BootId(7);
+  EXPECT_EQ(ask(first, false), "") << "a boot is a new process";
+}
+
 }  // namespace
 }  // namespace signet::enrollment
