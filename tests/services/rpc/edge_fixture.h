@@ -51,6 +51,13 @@ class EdgeTest : public ::testing::Test {
   // With a control certificate of that role and name; `nodes` for a provisioner. Without a certificate when `role` is
   // empty.
   Channel Network(const std::string& role = "", const std::string& name = "", const std::string& nodes = "") {
+    return NetworkWith(ClientOptions(role, name, nodes));
+  }
+  Channel NetworkWith(const grpc::SslCredentialsOptions& options, grpc::ChannelArguments arguments = {}) {
+    return ChannelTo(absl::StrCat("127.0.0.1:", network_->port()), grpc::SslCredentials(options), std::move(arguments));
+  }
+  grpc::SslCredentialsOptions ClientOptions(const std::string& role, const std::string& name,
+                                            const std::string& nodes = "") {
     grpc::SslCredentialsOptions options;
     options.pem_root_certs = world_.Root(store::Purpose::kControl).pem();
     if (!role.empty()) {
@@ -61,7 +68,7 @@ class EdgeTest : public ::testing::Test {
                                                   world_.origin))
               .chain_pem;
     }
-    return ChannelTo(absl::StrCat("127.0.0.1:", network_->port()), grpc::SslCredentials(options));
+    return options;
   }
 
   static std::unique_ptr<grpc::ClientContext> Soon() {
@@ -176,8 +183,8 @@ class EdgeTest : public ::testing::Test {
     return std::make_shared<NetworkCredentials>(
         NetworkIdentity{testing::Must(key.ToPem()), issued.chain_pem, world_.Root(store::Purpose::kControl).pem()});
   }
-  static Channel ChannelTo(const std::string& address, const std::shared_ptr<grpc::ChannelCredentials>& credentials) {
-    grpc::ChannelArguments arguments;
+  static Channel ChannelTo(const std::string& address, const std::shared_ptr<grpc::ChannelCredentials>& credentials,
+                           grpc::ChannelArguments arguments = {}) {
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
     arguments.SetSslTargetNameOverride("head1");
     return grpc::CreateCustomChannel(address, credentials, arguments);
