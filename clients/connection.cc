@@ -14,6 +14,7 @@
 #include "google/rpc/status.pb.h"
 #include "grpc/support/log.h"
 #include "grpc/support/time.h"
+#include "services/base/foreign_mutexes.h"
 #include "services/base/reason.h"
 #include "services/base/secret_bytes.h"
 #include "services/base/status_macros.h"
@@ -134,6 +135,7 @@ void PrepareProcess() {
   // gRPC's handlers for fork() start threads of their own.
   setenv("GRPC_ENABLE_FORK_SUPPORT", "0", 1);
   gpr_set_log_function([](gpr_log_func_args*) {});
+  base::StopSearchingForLockCycles();
   // protobuf complains on stderr about a string that is not UTF-8: Slurm would find that line in front of a PEM.
   google::protobuf::SetLogHandler(nullptr);
 }

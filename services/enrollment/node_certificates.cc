@@ -128,10 +128,10 @@ absl::StatusOr<Admission> NodeCertificates::Hear(Claim& claim) {
   SIGNET_ASSIGN_OR_RETURN(Judgment judgment, JudgeOnSnapshot(claim));
   if (judgment.wants_pod && pods_ == nullptr && !claim.signed_statement().has_token()) {
     const std::string& node = claim.statement().node;
-    return limits_.TakeUnproven(
-        base::Refusal(absl::StatusCode::kPermissionDenied, base::kPodRefused,
-                      absl::StrCat(node, " shows a Kubernetes token, and Kubernetes is not configured here"),
-                      absl::StrCat("set kubernetes: in signetd.yaml, or: signetctl token create ", node)));
+    return limits_.TakeUnproven(base::Refusal(
+        absl::StatusCode::kPermissionDenied, base::kPodRefused,
+        absl::StrCat(node, " shows a Kubernetes token, and Kubernetes is not configured here"),
+        absl::StrCat("set kubernetes: in signetd.yaml, or: signetctl token create ", node, " --out-dir DIR")));
   }
   if (judgment.wants_pod && pods_ != nullptr) {
     SIGNET_RETURN_IF_ERROR(ReviewPod(claim));

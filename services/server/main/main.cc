@@ -13,6 +13,7 @@
 
 #include "CLI/CLI.hpp"
 #include "absl/strings/str_split.h"
+#include "services/base/foreign_mutexes.h"
 #include "services/base/reason.h"
 #include "services/server/config.h"
 #include "services/server/daemon.h"
@@ -115,6 +116,7 @@ int Main(int argc, char** argv) {
     return app.exit(error) == 0 ? 0 : kUsage;
   }
   KeepMemoryPrivate();
+  base::StopSearchingForLockCycles();
   const sigset_t signals = BlockSignals();
   const absl::StatusOr<Config> config = LoadConfig(path);
   if (!config.ok()) {

@@ -1,8 +1,12 @@
 // Who may call what, over the wire, for every method that proto/ knows.
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/strip.h"
+#include "grpc/grpc_security.h"
+#include "services/base/status_macros.h"
 #include "tests/services/rpc/edge_fixture.h"
 
 namespace signet::rpc {
@@ -87,6 +91,51 @@ TEST_F(EdgeAccessTest, AProvisionersOldCertificateFollowsItsNewestNodes) {
   const Channel new_certificate = Network("provisioner", "warewulf", "n[1-8]");
   EXPECT_EQ(ReasonOf(CreateToken(old_certificate, "n9", v1::TOKEN_KIND_BOOT)), base::kNotYourNode);
   EXPECT_TRUE(CreateToken(new_certificate, "n8", v1::TOKEN_KIND_BOOT).ok());
+}
+
+// A resumed session shows the certificate of the first handshake, and no handshake verifies it again.
+TEST_F(EdgeAccessTest, ATlsSessionResumedAfterItsAuthorityWasRevokedHasNoRole) {
+  const std::unique_ptr<grpc_ssl_session_cache, void (*)(grpc_ssl_session_cache*)> sessions(
+      grpc_ssl_session_cache_create_lru(8), grpc_ssl_session_cache_destroy);
+  const keys::PrivateKey key = testing::SimulatedNode::NewKey();
+  const auto issued = testing::Must(world_.named->IssueClient(
+      "admin", "jane", "", testing::Must(keys::SignRequestPem(key, "jane", "")), world_.origin));
+  const auto list_nodes = [](const Channel& channel, grpc::ClientContext* context) {
+    v1::ListNodesResponse response;
+    return Nodes(channel)->ListNodes(context, {}, &response);
+  };
+  const auto resuming = [&] {
+    grpc::ChannelArguments arguments;
+    const grpc_arg cache = grpc_ssl_session_cache_create_channel_arg(sessions.get());
+    arguments.SetPointerWithVtable(cache.key, cache.value.pointer.p, cache.value.pointer.vtable);
+    return NetworkWith(PemOf(key), issued.chain_pem, std::move(arguments));
+  };
+  Channel connected;
+  std::string reused;
+  for (int i = 0; i < 2; ++i) {
+    connected = resuming();
+    const auto context = Soon();
+    ASSERT_TRUE(list_nodes(connected, context.get()).ok());
+    const auto property = context->auth_context()->FindPropertyValues("ssl_session_reused");
+    reused = property.empty() ? "" : std::string(property[0].data(), property[0].size());
+  }
+  EXPECT_EQ(reused, "true");
+
+  testing::Must(world_.store->Write([](store::Tables& tables) -> absl::Status {
+    SIGNET_ASSIGN_OR_RETURN(std::vector<store::AuthorityRow> rows, tables.authorities().List());
+    for (store::AuthorityRow& row : rows) {
+      if (row.purpose != store::Purpose::kControl) continue;
+      row.state = store::AuthorityState::kRevoked;
+      SIGNET_RETURN_IF_ERROR(tables.authorities().Update(row));
+    }
+    return absl::OkStatus();
+  }));
+  testing::Must(world_.authorities->Reload());
+  for (const Channel& channel : {connected, resuming()}) {
+    const auto context = Soon();
+    const grpc::Status status = list_nodes(channel, context.get());
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::PERMISSION_DENIED) << status.error_message();
+  }
 }
 
 }  // namespace

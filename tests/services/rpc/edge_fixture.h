@@ -59,12 +59,12 @@ class EdgeTest : public ::testing::Test {
                                                      testing::Must(keys::SignRequestPem(key, name, "")), world_.origin))
                                        .chain_pem);
   }
-  Channel NetworkWith(const std::string& key_pem, const std::string& chain_pem) {
+  Channel NetworkWith(const std::string& key_pem, const std::string& chain_pem, grpc::ChannelArguments arguments = {}) {
     grpc::SslCredentialsOptions options;
     options.pem_root_certs = world_.Root(store::Purpose::kControl).pem();
     options.pem_private_key = key_pem;
     options.pem_cert_chain = chain_pem;
-    return ChannelTo(absl::StrCat("127.0.0.1:", network_->port()), grpc::SslCredentials(options));
+    return ChannelTo(absl::StrCat("127.0.0.1:", network_->port()), grpc::SslCredentials(options), std::move(arguments));
   }
   static std::string PemOf(const keys::PrivateKey& key) {
     return std::string(testing::Must(key.ToPem()).ExposeSecret());
@@ -190,8 +190,8 @@ class EdgeTest : public ::testing::Test {
     return std::make_shared<NetworkCredentials>(
         NetworkIdentity{testing::Must(key.ToPem()), issued.chain_pem, world_.Root(store::Purpose::kControl).pem()});
   }
-  static Channel ChannelTo(const std::string& address, const std::shared_ptr<grpc::ChannelCredentials>& credentials) {
-    grpc::ChannelArguments arguments;
+  static Channel ChannelTo(const std::string& address, const std::shared_ptr<grpc::ChannelCredentials>& credentials,
+                           grpc::ChannelArguments arguments = {}) {
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
     arguments.SetSslTargetNameOverride("head1");
     return grpc::CreateCustomChannel(address, credentials, arguments);
