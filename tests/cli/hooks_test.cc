@@ -9,6 +9,7 @@
 #include "services/evidence/token.h"
 #include "services/files/file.h"
 #include "tests/cli/cli_fixture.h"
+#include "tests/testing/paths.h"
 
 namespace signet::cli {
 namespace {

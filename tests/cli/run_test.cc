@@ -8,6 +8,7 @@
 #include "google/protobuf/struct.pb.h"
 #include "google/protobuf/util/json_util.h"
 #include "tests/cli/cli_fixture.h"
+#include "tests/testing/paths.h"
 
 namespace signet::cli {
 namespace {

@@ -8,6 +8,7 @@
 #include "tests/contract/judges.h"
 #include "tests/contract/slurm_daemons.h"
 #include "tests/contract/test_cluster.h"
+#include "tests/testing/paths.h"
 
 namespace signet::contract {
 namespace {

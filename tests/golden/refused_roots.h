@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/testing/paths.h"
+
 namespace signet::testing {
 
 // PEM, one each; a comment line in the file says what is wrong with it.

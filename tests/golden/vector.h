@@ -11,6 +11,7 @@
 #include "absl/strings/escaping.h"
 #include "services/base/secret_bytes.h"
 #include "services/keys/private_key.h"
+#include "tests/testing/paths.h"
 
 namespace signet {
 

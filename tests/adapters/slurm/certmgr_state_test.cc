@@ -5,6 +5,7 @@
 #include "services/keys/private_key.h"
 #include "services/x509/certificate.h"
 #include "tests/adapters/slurm/scratch.h"
+#include "tests/testing/paths.h"
 
 namespace signet::slurm {
 namespace {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/adapters/slurm/scratch.h"
+#include "tests/testing/paths.h"
 
 namespace signet::slurm {
 namespace {

@@ -14,6 +14,7 @@
 #include "services/bundle/signed_bundle.h"
 #include "services/files/file.h"
 #include "tests/adapters/slurm/scratch.h"
+#include "tests/testing/paths.h"
 
 namespace signet::slurm {
 namespace {

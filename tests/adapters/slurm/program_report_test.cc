@@ -5,6 +5,7 @@
 #include "adapters/slurm/host.h"
 #include "adapters/slurm/running_program.h"
 #include "tests/adapters/slurm/program_fixture.h"
+#include "tests/testing/paths.h"
 
 namespace signet::slurm {
 namespace {

@@ -7,6 +7,7 @@
 
 #include "absl/time/clock.h"
 #include "tests/adapters/slurm/scratch.h"
+#include "tests/testing/paths.h"
 
 namespace signet::slurm {
 namespace {

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_replace.h"
 #include "tests/adapters/slurm/scratch.h"
+#include "tests/testing/paths.h"
 
 namespace signet::slurm {
 namespace {

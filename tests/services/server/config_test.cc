@@ -9,6 +9,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "services/base/reason.h"
+#include "tests/testing/paths.h"
 
 namespace signet::server {
 namespace {
