@@ -14,8 +14,11 @@
 namespace signet::cli {
 namespace {
 
-// The beginning of a process is known to the second: it must not lie in the one in which the files were written.
-constexpr absl::Duration kPause = absl::Milliseconds(1500);
+// What must lie between the last change of a file and the start of a process that certainly read it so: file systems
+// and process tables tell the time coarsely. As signet-slurm has it.
+constexpr absl::Duration kSettles = absl::Seconds(1);
+// kSettles and more: the beginning of a process is told up to a second too early.
+constexpr absl::Duration kPause = absl::Milliseconds(2500);
 constexpr absl::Duration kRunLimit = absl::Minutes(2);
 constexpr absl::Duration kLook = absl::Milliseconds(500);
 constexpr int kLooks = 20;
@@ -25,8 +28,8 @@ constexpr int kLooks = 20;
 Loaded LookAt(const std::string& proc, const std::string& service, const ServiceFiles& files) {
   const absl::Time start = OldestStart(proc, service);
   return {.runs = start > absl::InfinitePast(),
-          .bundle = start >= LastChange(files.ca),
-          .certificate = start >= std::max(LastChange(files.pair.cert), LastChange(files.pair.key))};
+          .bundle = start >= LastChange(files.ca) + kSettles,
+          .certificate = start >= std::max(LastChange(files.pair.cert), LastChange(files.pair.key)) + kSettles};
 }
 
 std::string ReloadCommand(const std::string& service) {

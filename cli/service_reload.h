@@ -15,7 +15,7 @@ namespace signet::cli {
 // process at `scontrol reconfigure`.
 struct Loaded {
   bool runs = false;         // there is a process of its name here
-  bool bundle = false;       // it began after ca_cert_file was last changed
+  bool bundle = false;       // it began clearly, by a second, after ca_cert_file was last changed
   bool certificate = false;  // and after its certificate and key were
   bool all() const { return bundle && certificate; }
 };

@@ -67,7 +67,9 @@ std::string WhyRenew(Session& session, const Options& options, const std::vector
   return other ? "another authority signs now" : "";
 }
 
-absl::Status Report(Session& session, const Outcome& outcome, const ServiceFiles& files) {
+// What was replaced while it was looked at may not be what was loaded: `outcome` holds only what another look, after
+// the hash of the file, finds as well.
+absl::Status Report(Session& session, const ServiceFiles& files, Outcome& outcome) {
   std::array<char, 256> name{};
   if (gethostname(name.data(), name.size() - 1) != 0) return absl::InternalError("this host has no name");
   const absl::string_view host = name.data();
@@ -78,6 +80,10 @@ absl::Status Report(Session& session, const Outcome& outcome, const ServiceFiles
   const bundle::OnDisk on_disk = bundle::Observe(files.ca);
   report.mutable_bundle_on_disk()->set_generation(on_disk.generation);
   report.mutable_bundle_on_disk()->set_sha256(on_disk.sha256);
+  const Loaded again = LookAt(session.proc(), outcome.service, files);
+  outcome.loaded.runs = again.runs;
+  outcome.loaded.bundle &= again.bundle;
+  outcome.loaded.certificate &= again.certificate;
   if (outcome.loaded.bundle) {
     *report.mutable_bundle_loaded() = report.bundle_on_disk();
     report.set_loaded_evidence(v1::LOADED_EVIDENCE_STARTED_AFTER_FILE);
@@ -124,7 +130,7 @@ absl::StatusOr<Outcome> RenewOne(Session& session, const Options& options, const
     outcome.generation = issued.generation;
   }
   outcome.fault = ReloadIfStale(session, options, files, outcome);
-  outcome.fault.Update(Report(session, outcome, files));
+  outcome.fault.Update(Report(session, files, outcome));
   return outcome;
 }
 

@@ -95,6 +95,15 @@ TEST_F(Renewal, AProcessThatIsOlderThanItsFilesHasLoadedNothingAsFarAsAnybodyIsT
   EXPECT_EQ(signetd_.reports[0].bundle_on_disk().generation(), 1u);
 }
 
+TEST_F(Renewal, AProcessThatBeganInTheSecondOfItsFilesIsInDoubt) {
+  Issue("slurmdbd");
+  // Of the file system's own clock, which is not quite the machine's.
+  Process(42, "slurmdbd", LastChange(Path("etc/dbd_cert_key.pem")) + absl::Milliseconds(500));
+  ASSERT_EQ(Renew().code, 0);
+  EXPECT_FALSE(signetd_.reports.at(0).has_bundle_loaded());
+  EXPECT_EQ(signetd_.reports.at(0).served_serial(), "");
+}
+
 TEST_F(Renewal, AServiceThatDoesNotRunHereHasLoadedNothing) {
   Issue("slurmrestd");
   const Result result = Renew({"--restart-command", "/bin/false"});
