@@ -233,10 +233,13 @@ const Fault kFaults[] = {
     {"CopiedStateOnAnotherMachine",
      [](const FaultyNode& node) {
        node.EnrolWithToken();
-       EXPECT_TRUE(absl::StrContains(node.SignCsrSays(node.ForgedCsr([](evidence::Statement& statement) {
-         statement.machine_id_sha256 = std::string(32, 'o');
-       })),
-                                     "BEGIN CERTIFICATE"));
+       // Two machines of the test's own: this one may have no machine id, as containers often have none.
+       for (const char machine : {'m', 'o'}) {
+         EXPECT_TRUE(absl::StrContains(node.SignCsrSays(node.ForgedCsr([machine](evidence::Statement& statement) {
+           statement.machine_id_sha256 = std::string(32, machine);
+         })),
+                                       "BEGIN CERTIFICATE"));
+       }
        return node.Explain();
      },
      {"CLONE_SUSPECTED", "one is a copy of the other"},

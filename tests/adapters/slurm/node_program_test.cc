@@ -89,8 +89,11 @@ TEST_F(NodeProgramTest, SlurmdAndSackdUnderTwoUsersKeepSeparateState) {
   as_sackd.in_child = [] {
     if (setgid(kSlurm) != 0 || setuid(kSlurm) != 0) _exit(125);
   };
+  // A copy: another user may not enter a build directory below root's home.
+  const std::string program = scratch_ / "signet-slurm";
+  std::filesystem::copy_file(SIGNET_SLURM, program);
   const Outcome slurmd = Run({"generate-csr", "n1"});
-  const Outcome sackd = RunProgram({"generate-csr", "n1"}, as_sackd);
+  const Outcome sackd = RunProgram(program, {"generate-csr", "n1"}, as_sackd);
   ASSERT_EQ(slurmd.exit_code, 0) << slurmd.err;
   ASSERT_EQ(sackd.exit_code, 0) << sackd.err;
   EXPECT_EQ(StatementIn(slurmd.out).daemon, "slurmd");
@@ -98,7 +101,7 @@ TEST_F(NodeProgramTest, SlurmdAndSackdUnderTwoUsersKeepSeparateState) {
   EXPECT_NE(StatementIn(slurmd.out).key_id, StatementIn(sackd.out).key_id);
   // At its renewal sackd passes an empty name, or what a dangling pointer finds.
   for (const std::string& name : {std::string(), std::string("\x01\xfe garbage"), std::string(120000, 'x')}) {
-    const Outcome again = RunProgram({"generate-csr", name}, as_sackd);
+    const Outcome again = RunProgram(program, {"generate-csr", name}, as_sackd);
     EXPECT_EQ(again.exit_code, 0) << again.err;
     EXPECT_EQ(StatementIn(again.out).node, "n1");
     EXPECT_EQ(StatementIn(again.out).key_id, StatementIn(sackd.out).key_id);
