@@ -5,7 +5,7 @@
 namespace signet::base {
 
 // Switches off the search for lock cycles that Debian's Abseil runs at each lock of gRPC's mutexes, a debugging aid
-// that is meant for builds without NDEBUG and only prints. Call once, before gRPC is used.
+// that is meant for builds without NDEBUG. Call once, before gRPC is used.
 void StopSearchingForLockCycles();
 
 }  // namespace signet::base
