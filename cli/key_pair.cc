@@ -12,7 +12,6 @@
 #include "services/base/secret_bytes.h"
 #include "services/base/status_macros.h"
 #include "services/files/file.h"
-#include "services/files/lock.h"
 
 namespace signet::cli {
 namespace {
@@ -23,17 +22,17 @@ absl::Status Unfit(const std::string& message) {
 
 constexpr absl::Duration kLongestSwap = absl::Seconds(5);
 
-// Two fsyncs and two renames are all that anybody does under it.
-absl::StatusOr<files::FileLock> Lock(const PairPaths& paths) {
-  return files::FileLock::Acquire(absl::StrCat(paths.key, ".signetctl-lock"), kLongestSwap);
-}
-
 absl::Status Rename(const std::string& from, const std::string& to) {
   if (std::rename(from.c_str(), to.c_str()) == 0) return absl::OkStatus();
   return absl::ErrnoToStatus(errno, absl::StrCat("renaming ", from, " to ", to));
 }
 
 }  // namespace
+
+// Two fsyncs and two renames are all that anybody does under it.
+absl::StatusOr<files::FileLock> LockPair(const PairPaths& paths) {
+  return files::FileLock::Acquire(absl::StrCat(paths.key, ".signetctl-lock"), kLongestSwap);
+}
 
 absl::StatusOr<PairRights> RightsOf(const PairPaths& paths) {
   struct stat info {};
@@ -61,7 +60,7 @@ absl::StatusOr<std::vector<x509::Certificate>> ReadPair(const PairPaths& paths) 
 absl::Status WritePair(const PairPaths& paths, const PairRights& rights, const keys::PrivateKey& key,
                        const std::vector<x509::Certificate>& chain) {
   SIGNET_ASSIGN_OR_RETURN(const base::SecretBytes key_pem, key.ToPem());
-  SIGNET_ASSIGN_OR_RETURN(const files::FileLock lock, Lock(paths));
+  SIGNET_ASSIGN_OR_RETURN(const files::FileLock lock, LockPair(paths));
   StagedFiles staged;
   SIGNET_RETURN_IF_ERROR(staged.Add(paths.key, key_pem.ExposeSecret(),
                                     {.mode = rights.key_mode, .owner = rights.user, .group = rights.group}));
@@ -73,7 +72,7 @@ absl::Status WritePair(const PairPaths& paths, const PairRights& rights, const k
 absl::StatusOr<bool> HealPair(const PairPaths& paths) {
   if (!files::Exists(paths.key) || !files::Exists(paths.cert)) return false;
   if (ReadPair(paths).ok()) return false;
-  SIGNET_ASSIGN_OR_RETURN(const files::FileLock lock, Lock(paths));
+  SIGNET_ASSIGN_OR_RETURN(const files::FileLock lock, LockPair(paths));
   const absl::Status fits = ReadPair(paths).status();
   if (fits.ok()) return false;
   const std::string new_cert = StagedFiles::StagedName(paths.cert);

@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "services/files/lock.h"
 #include "services/keys/private_key.h"
 #include "services/x509/certificate.h"
 
@@ -34,9 +35,12 @@ absl::StatusOr<PairRights> RightsOf(const PairPaths& paths);
 // The certificates, leaf first. FAILED_PRECONDITION unless the key is the leaf's.
 absl::StatusOr<std::vector<x509::Certificate>> ReadPair(const PairPaths& paths);
 
-// Replaces both by two renames, one right after the other (see StagedFiles). One run at a time, under a lock beside the
-// key, "<key>.signetctl-lock": two would take each other's temporary files. DEADLINE_EXCEEDED when another run holds it
-// for longer than that takes.
+// One run at a time writes a pair, under a lock beside the key, "<key>.signetctl-lock": two would take each other's
+// temporary files. For as long as the answer lives; DEADLINE_EXCEEDED when another run holds it for longer than a swap
+// takes.
+absl::StatusOr<files::FileLock> LockPair(const PairPaths& paths);
+
+// Replaces both by two renames, one right after the other (see StagedFiles), under LockPair().
 absl::Status WritePair(const PairPaths& paths, const PairRights& rights, const keys::PrivateKey& key,
                        const std::vector<x509::Certificate>& chain);
 

@@ -7,6 +7,7 @@
 #include "cli/commands/command.h"
 #include "cli/failure.h"
 #include "cli/issued.h"
+#include "cli/key_pair.h"
 #include "cli/node_set.h"
 #include "cli/staged_files.h"
 #include "cli/table.h"
@@ -83,10 +84,12 @@ absl::Status WriteFiles(const Options& options, const keys::PrivateKey& key,
                         const std::vector<x509::Certificate>& chain, const std::vector<x509::Certificate>& anchors) {
   SIGNET_ASSIGN_OR_RETURN(const base::SecretBytes key_pem, key.ToPem());
   if (!files::Exists(options.out_dir)) SIGNET_RETURN_IF_ERROR(files::MakeDirectories(options.out_dir, 0700));
+  const PairPaths pair{.key = options.out_dir + "/control.key", .cert = options.out_dir + "/control.pem"};
+  SIGNET_ASSIGN_OR_RETURN(const files::FileLock lock, LockPair(pair));  // --force may meet a renewal by timer
   StagedFiles staged;
   SIGNET_RETURN_IF_ERROR(staged.Add(options.out_dir + "/control_ca.pem", RenderChainFile(anchors), {.mode = 0644}));
-  SIGNET_RETURN_IF_ERROR(staged.Add(options.out_dir + "/control.key", key_pem.ExposeSecret(), {.mode = 0600}));
-  SIGNET_RETURN_IF_ERROR(staged.Add(options.out_dir + "/control.pem", RenderChainFile(chain), {.mode = 0644}));
+  SIGNET_RETURN_IF_ERROR(staged.Add(pair.key, key_pem.ExposeSecret(), {.mode = 0600}));
+  SIGNET_RETURN_IF_ERROR(staged.Add(pair.cert, RenderChainFile(chain), {.mode = 0644}));
   return staged.Commit();
 }
 
