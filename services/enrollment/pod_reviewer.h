@@ -14,7 +14,7 @@ namespace signet::enrollment {
 struct ReviewedPod {
   // "namespace/name" of its service account.
   std::string service_account;
-  // What the configuration's allow-list gives that account: "slurmd", "sackd" or "controller".
+  // What the configuration's allow-list gives that account: "slurmd", "sackd", "controller" or "tester".
   std::string grants;
   std::string name_space;
   std::string name;

@@ -13,7 +13,7 @@ namespace signet::kubernetes {
 namespace {
 
 constexpr char kSlurmd[] = "slurmd";
-constexpr char kController[] = "controller";
+constexpr char kSackd[] = "sackd";
 
 absl::Status CheckOwner(const Pod& pod) {
   if (pod.owner_kind == "NodeSet" && absl::StartsWith(pod.owner_api_version, "slinky.slurm.net/")) {
@@ -89,7 +89,7 @@ absl::StatusOr<enrollment::ReviewedPod> Reviewer::Review(absl::string_view token
   SIGNET_RETURN_IF_ERROR(pod.status());
   SIGNET_RETURN_IF_ERROR(CheckPod(*pod, claims));
   enrollment::ReviewedPod reviewed;
-  if (grants != kController) {
+  if (grants == kSlurmd || grants == kSackd) {
     SIGNET_ASSIGN_OR_RETURN(reviewed.node, NodeOf(*pod));
   }
   if (grants == kSlurmd && slurmd_of_nodeset_) SIGNET_RETURN_IF_ERROR(CheckOwner(*pod));

@@ -23,7 +23,7 @@ inline constexpr absl::Duration kReviewTime = absl::Milliseconds(800);
 // What decides about a pod, besides the API.
 struct Rules {
   std::string audience = "signet";
-  // "namespace/name" → "slurmd", "sackd" or "controller". Whoever is not on it is refused.
+  // "namespace/name" → "slurmd", "sackd", "controller" or "tester". Whoever is not on it is refused.
   std::map<std::string, std::string> service_accounts;
   // A slurmd's pod must be controlled by a NodeSet of slinky.slurm.net; false: by anything or nothing.
   bool slurmd_of_nodeset = true;
@@ -41,7 +41,7 @@ class Reviewer final : public enrollment::PodReviewer {
   Reviewer(Endpoint endpoint, Rules rules, const base::Clock& clock, telemetry::Logger& logger);
 
   // Claims first, so that neither junk nor a service account that is not allowed costs the API a call; then TokenReview
-  // and GET pod, within kReviewTime. `node` stays empty for a controller.
+  // and GET pod, within kReviewTime. `node` stays empty for who is no node.
   absl::StatusOr<enrollment::ReviewedPod> Review(absl::string_view token) override;
   // Takes over a new allow-list.
   void SetServiceAccounts(std::map<std::string, std::string> service_accounts);

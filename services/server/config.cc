@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -26,6 +27,7 @@ namespace signet::server {
 namespace {
 
 constexpr absl::Duration kDay = absl::Hours(24);
+constexpr std::size_t kMostConfigMaps = 16;
 
 bool IsIpAddress(const std::string& host) {
   in6_addr address;
@@ -134,8 +136,9 @@ bool IsApiAddress(absl::string_view address) {
          });
 }
 
-bool IsServiceAccount(absl::string_view account) {
-  const std::vector<absl::string_view> parts = absl::StrSplit(account, '/');
+// "namespace/name", of a service account, ConfigMap or Secret.
+bool IsNamespacedName(absl::string_view text) {
+  const std::vector<absl::string_view> parts = absl::StrSplit(text, '/');
   return parts.size() == 2 && kubernetes::IsDnsLabel(parts[0]) && kubernetes::IsDnsSubdomain(parts[1]);
 }
 
@@ -146,11 +149,48 @@ bool IsAudience(absl::string_view audience) {
 void ReadServiceAccounts(yaml::Section section, KubernetesSection* kubernetes) {
   for (const std::string& account : section.Keys()) {
     std::string daemon;
-    section.Choice(account, &daemon, {"slurmd", "sackd", "controller"});
-    if (!IsServiceAccount(account)) {
+    section.Choice(account, &daemon, {"slurmd", "sackd", "controller", "tester"});
+    if (!IsNamespacedName(account)) {
       section.Fault(account, "not a service account", "namespace/name, such as slurm/slurm-worker");
     }
     kubernetes->service_accounts[account] = daemon;
+  }
+}
+
+void ReadServiceSecrets(yaml::Section section, std::map<std::string, std::string>* secrets) {
+  std::set<std::string> kept;
+  for (const std::string& secret : section.Keys()) {
+    std::string service;
+    section.Choice(secret, &service, {"slurmctld", "slurmdbd", "slurmrestd"});
+    if (!IsNamespacedName(secret)) {
+      section.Fault(secret, "not a Secret", "namespace/name, such as slurm/signet-slurmctld-tls");
+    }
+    // Of a service's certificates, all but the one in its Secret are judged to be served by nobody.
+    if (!service.empty() && !kept.insert(service).second) {
+      section.Fault(secret, absl::StrCat(service, " has a Secret already"), "one Secret for each service");
+    }
+    (*secrets)[secret] = service;
+  }
+}
+
+void ReadPublish(yaml::Section section, PublishSection* publish) {
+  publish->on = section.present();
+  section.Strings("bundle_config_maps", &publish->bundle_config_maps);
+  std::set<std::string> named;
+  for (const std::string& config_map : publish->bundle_config_maps) {
+    if (!IsNamespacedName(config_map)) {
+      section.Fault("bundle_config_maps", "not a ConfigMap", "namespace/name, such as slurm/signet-bundle");
+    }
+    if (!named.insert(config_map).second)
+      section.Fault("bundle_config_maps", absl::StrCat(config_map, " stands twice"));
+  }
+  if (publish->bundle_config_maps.size() > kMostConfigMaps) {
+    section.Fault("bundle_config_maps", "too many", absl::StrCat("at most ", kMostConfigMaps));
+  }
+  ReadServiceSecrets(section.Child("service_secrets"), &publish->service_secrets);
+  if (publish->on && publish->bundle_config_maps.empty() && publish->service_secrets.empty()) {
+    section.Fault("bundle_config_maps", "missing, and no service_secrets: nothing would be published",
+                  "a list of namespace/name");
   }
 }
 
@@ -172,8 +212,10 @@ void ReadKubernetes(yaml::Section section, KubernetesSection* kubernetes) {
   section.Choice("slurmd_owner", &kubernetes->slurmd_owner, {"nodeset", "any"});
   ReadServiceAccounts(section.Child("service_accounts"), kubernetes);
   if (kubernetes->on && kubernetes->service_accounts.empty()) {
-    section.Fault("service_accounts", "missing: no pod could enrol", "namespace/name: slurmd, sackd or controller");
+    section.Fault("service_accounts", "missing: no pod could enrol",
+                  "namespace/name: slurmd, sackd, controller or tester");
   }
+  ReadPublish(section.Child("publish"), &kubernetes->publish);
 }
 
 void ReadRoot(yaml::Section root, Config* config) {
@@ -258,6 +300,10 @@ std::vector<std::string> KeysThatNeedARestart(const Config& running, const Confi
   compare("kubernetes.token_file", running.kubernetes.token_file == wanted.kubernetes.token_file);
   compare("kubernetes.audience", running.kubernetes.audience == wanted.kubernetes.audience);
   compare("kubernetes.slurmd_owner", running.kubernetes.slurmd_owner == wanted.kubernetes.slurmd_owner);
+  compare("kubernetes.publish.bundle_config_maps",
+          running.kubernetes.publish.bundle_config_maps == wanted.kubernetes.publish.bundle_config_maps);
+  compare("kubernetes.publish.service_secrets",
+          running.kubernetes.publish.service_secrets == wanted.kubernetes.publish.service_secrets);
   return keys;
 }
 

@@ -28,6 +28,15 @@ struct NetworkListener {
   std::vector<std::string> names;
 };
 
+// What signetd keeps fresh in objects that somebody else made, each "namespace/name". A key that is left out is empty.
+struct PublishSection {
+  bool on = false;
+  // ConfigMaps that get the signed trust bundle.
+  std::vector<std::string> bundle_config_maps;
+  // Secrets that get a service's certificate and key → "slurmctld", "slurmdbd" or "slurmrestd", each once.
+  std::map<std::string, std::string> service_secrets;
+};
+
 // Whose pods enrol, and where that is asked. Defaults are those of a pod's own service account.
 struct KubernetesSection {
   bool on = false;
@@ -38,8 +47,9 @@ struct KubernetesSection {
   std::string audience = "signet";
   // "nodeset": a slurmd's pod must be controlled by a NodeSet of slinky.slurm.net; "any": by anything.
   std::string slurmd_owner = "nodeset";
-  // "namespace/name" → "slurmd", "sackd" or "controller". Taken over at SIGHUP.
+  // "namespace/name" → "slurmd", "sackd", "controller" or "tester". Taken over at SIGHUP.
   std::map<std::string, std::string> service_accounts;
+  PublishSection publish = {};
 };
 
 // Everything an administrator decides. Defaults are those of the commented example.

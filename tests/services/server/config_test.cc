@@ -75,6 +75,7 @@ TEST(Config, TheShippedExampleIsRightAndShowsTheDefaults) {
   EXPECT_EQ(full->kubernetes.token_file, shipped->kubernetes.token_file);
   EXPECT_EQ(full->kubernetes.audience, shipped->kubernetes.audience);
   EXPECT_EQ(full->kubernetes.slurmd_owner, shipped->kubernetes.slurmd_owner);
+  EXPECT_TRUE(full->kubernetes.publish.on);
 }
 
 struct FaultCase {
@@ -143,7 +144,8 @@ INSTANTIATE_TEST_SUITE_P(
         FaultCase{"cluster: a\nkubernetes: {service_accounts: {'*/w': slurmd}}\n", "not a service account"},
         FaultCase{"cluster: a\nkubernetes: {service_accounts: {slurm/: slurmd}}\n", "not a service account"},
         FaultCase{"cluster: a\nkubernetes: {service_accounts: {slurm/w: admin}}\n",
-                  "kubernetes.service_accounts.slurm/w: unknown value \"admin\"; allowed: slurmd, sackd, controller"},
+                  "kubernetes.service_accounts.slurm/w: unknown value \"admin\"; allowed: slurmd, sackd, "
+                  "controller, tester"},
         FaultCase{"cluster: a\nkubernetes: {service_accounts: {slurm/w: slurmd, slurm/w: sackd}}\n", "a duplicate key"},
         FaultCase{"cluster: a\nkubernetes: {api: 'http://k', service_accounts: {a/b: slurmd}}\n",
                   "kubernetes.api: not an address"},
@@ -159,6 +161,38 @@ INSTANTIATE_TEST_SUITE_P(
                   "kubernetes.slurmd_owner: unknown value \"all\", did you mean any?; allowed: nodeset, any"},
         FaultCase{"cluster: a\nkubernetes: {namespace: x, service_accounts: {a/b: slurmd}}\n",
                   "kubernetes.namespace: unknown key"}));
+
+std::string Publishing(const std::string& section) {
+  return "cluster: a\nkubernetes:\n  service_accounts: {a/b: slurmd}\n  publish: " + section + "\n";
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    ConfigPublish, Faults,
+    ::testing::Values(
+        FaultCase{Publishing("{}"), "kubernetes.publish.bundle_config_maps: missing, and no service_secrets"},
+        FaultCase{Publishing("{bundle_config_maps: [], service_secrets: {}}"), "nothing would be published"},
+        FaultCase{Publishing("{bundle_config_maps: slurm/b}"), "kubernetes.publish.bundle_config_maps: not a list"},
+        FaultCase{Publishing("{bundle_config_maps: [b]}"), "not a ConfigMap; allowed: namespace/name"},
+        FaultCase{Publishing("{bundle_config_maps: [slurm/B]}"), "not a ConfigMap"},
+        FaultCase{Publishing("{bundle_config_maps: [a/../b]}"), "not a ConfigMap"},
+        FaultCase{Publishing("{bundle_config_maps: [a/b, a/b]}"), "a/b stands twice"},
+        FaultCase{Publishing("{service_secrets: {'s/*': slurmctld}}"),
+                  "kubernetes.publish.service_secrets.s/*: not a Secret"},
+        FaultCase{Publishing("{service_secrets: {s/a: slurmd}}"),
+                  "kubernetes.publish.service_secrets.s/a: unknown value \"slurmd\""},
+        FaultCase{Publishing("{service_secrets: {s/a: slurmctld, s/b: slurmctld}}"),
+                  "kubernetes.publish.service_secrets.s/b: slurmctld has a Secret already"},
+        FaultCase{Publishing("{secrets: {s/a: slurmctld}}"), "kubernetes.publish.secrets: unknown key"}));
+
+TEST(Config, NothingIsPublishedUnlessItsSectionIsPresent) {
+  EXPECT_FALSE(ParseConfig("a", "cluster: a\nkubernetes: {service_accounts: {a/b: slurmd}}\n")->kubernetes.publish.on);
+  const auto config =
+      ParseConfig("a", Publishing("{bundle_config_maps: [s/b, t/b], service_secrets: {s/c: slurmctld}}"));
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_TRUE(config->kubernetes.publish.on);
+  EXPECT_THAT(config->kubernetes.publish.bundle_config_maps, ElementsAre("s/b", "t/b"));
+  EXPECT_THAT(config->kubernetes.publish.service_secrets, ElementsAre(Pair("s/c", "slurmctld")));
+}
 
 TEST(Config, KubernetesIsOffUnlessItsSectionIsPresent) {
   EXPECT_FALSE(ParseConfig("a", "cluster: alpha\n")->kubernetes.on);
@@ -214,6 +248,10 @@ TEST(KeysThatNeedARestart, KnowsEveryKeyOfKubernetesButTheAllowList) {
     const Config wanted = *ParseConfig("a", base + "  " + key + ": " + value + "\n");
     EXPECT_THAT(KeysThatNeedARestart(running, wanted), ElementsAre("kubernetes." + key));
   }
+  const Config publishing =
+      *ParseConfig("a", base + "  publish: {bundle_config_maps: [s/b], service_secrets: {s/c: slurmdbd}}\n");
+  EXPECT_THAT(KeysThatNeedARestart(running, publishing),
+              ElementsAre("kubernetes.publish.bundle_config_maps", "kubernetes.publish.service_secrets"));
 }
 
 TEST(KeysThatNeedARestart, LimitsOfRequestsAreTakenOverWhileRunning) {
