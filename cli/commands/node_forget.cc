@@ -26,12 +26,14 @@ absl::Status Forget(Session& session, const std::string& hostlist) {
     all.set_forgotten(all.forgotten() + part.forgotten());
     all.set_identities_ended(all.identities_ended() + part.identities_ended());
     all.set_tokens_revoked(all.tokens_revoked() + part.tokens_revoked());
+    all.set_reports_dropped(all.reports_dropped() + part.reports_dropped());
   };
   SIGNET_RETURN_IF_ERROR(CallInBatches(session, &v1::NodeEnrollment::Stub::ForgetNodes, v1::ForgetNodesRequest(), nodes,
                                        &v1::ForgetNodesRequest::mutable_nodes, "forgotten", add));
   const auto text = [&](bool) {
     return absl::StrCat(short_list, ": ", all.forgotten(), " daemons forgotten; ", all.identities_ended(),
-                        " identity keys ended, ", all.tokens_revoked(), " tokens revoked\n",
+                        " identity keys ended, ", all.tokens_revoked(), " tokens revoked, ", all.reports_dropped(),
+                        " reports dropped\n",
                         "# Certificates that they hold stay valid until they end: Slurm asks for no revocation.\n");
   };
   return session.Print({.text = text, .message = &all, .names = nodes});

@@ -19,21 +19,6 @@ absl::Status Refused(absl::string_view message, absl::string_view next = "signet
                        absl::StrCat("cross certificate: ", message), next);
 }
 
-// RFC 5280 section 4.2.1.9: the path length counts the CA certificates that follow, without the leaf.
-absl::Status CheckPathLengths(const Authority& issuer, const Authority& subject) {
-  std::vector<x509::Certificate> path = issuer.intermediates;
-  path.push_back(issuer.anchor);
-  int64_t below = 1 + static_cast<int64_t>(subject.intermediates.size());
-  for (const x509::Certificate& one : path) {
-    if (const auto most = one.fields().path_length; most.has_value() && *most < below) {
-      return Refused(absl::StrCat(one.subject(), " has pathlen ", *most, ", and there would be ", below,
-                                  " authorities below it: verifiers would refuse the chain"));
-    }
-    ++below;
-  }
-  return absl::OkStatus();
-}
-
 bool Has(const std::vector<x509::Certificate>& list, const x509::Certificate& certificate) {
   return std::any_of(list.begin(), list.end(), [&](const auto& one) { return one.der() == certificate.der(); });
 }
@@ -73,6 +58,29 @@ std::optional<Voucher> FindVoucher(const x509::Certificate& anchor, const std::v
 
 absl::Duration CrossLifetime(absl::Duration hold, absl::Duration longest_leaf) { return hold + 2 * longest_leaf; }
 
+// RFC 5280 section 4.2.1.9: the path length counts the CA certificates that follow, without the leaf.
+absl::Status CheckMayVouch(const Authority& issuer, std::size_t intermediates) {
+  std::vector<x509::Certificate> path = issuer.intermediates;
+  path.push_back(issuer.anchor);
+  auto below = static_cast<int64_t>(1 + intermediates);
+  for (const x509::Certificate& one : path) {
+    if (const auto most = one.fields().path_length; most.has_value() && *most < below) {
+      return Refused(absl::StrCat(one.subject(), " has pathlen ", *most, ", and there would be ", below,
+                                  " authorities below it: verifiers would refuse the chain"));
+    }
+    ++below;
+  }
+  const std::size_t above = intermediates + 1 + issuer.intermediates.size();
+  if (above <= kMostAbove) return absl::OkStatus();
+  return Refused(absl::StrCat("a leaf would carry ", above, " certificates, and verifiers take ", kMostAbove));
+}
+
+const Authority* FindVoucherOf(const x509::Certificate& anchor, const std::vector<Authority>& others,
+                               const std::vector<store::CrossRow>& crosses, absl::Time now) {
+  const std::optional<Voucher> voucher = FindVoucher(anchor, others, crosses, now);
+  return voucher.has_value() ? voucher->issuer : nullptr;
+}
+
 bool NeedsCross(const Authority& former, const Authority& next) {
   return !(former.anchor.public_key() == next.anchor.public_key());
 }
@@ -83,7 +91,7 @@ absl::StatusOr<store::CrossRow> MakeCross(const Authority& issuer, const Authori
   if (!NeedsCross(issuer, subject)) {
     return Refused(absl::StrCat("none is needed: both authorities hang below ", issuer.anchor.subject()));
   }
-  SIGNET_RETURN_IF_ERROR(CheckPathLengths(issuer, subject));
+  SIGNET_RETURN_IF_ERROR(CheckMayVouch(issuer, subject.intermediates.size()));
   if (!subject.intermediates.empty()) {
     SIGNET_RETURN_IF_ERROR(policy::CheckFollowsCross(subject.intermediates.back()));
   }

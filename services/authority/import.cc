@@ -140,7 +140,7 @@ audit::Event EventOf(const x509::Certificate& certificate, uint64_t generation, 
 
 }  // namespace
 
-absl::StatusOr<Imported> ImportAnchor(absl::string_view cluster, absl::string_view certificate_pem, bool dry_run,
+absl::StatusOr<ImportedAnchor> ImportAnchor(absl::string_view cluster, absl::string_view certificate_pem, bool dry_run,
                                       store::Store& store, keys::Custody& custody, Authorities& authorities,
                                       const audit::AuditLog& audit, base::Clock& clock, const audit::Origin& origin) {
   const absl::Time now = clock.Now();
@@ -152,7 +152,7 @@ absl::StatusOr<Imported> ImportAnchor(absl::string_view cluster, absl::string_vi
     SIGNET_ASSIGN_OR_RETURN(ground, Survey(tables, *certificate));
     return absl::OkStatus();
   }));
-  Imported imported{certificate->public_key().key_id(), ground.newest.generation, false};
+  ImportedAnchor imported{certificate->public_key().key_id(), ground.newest.generation, false};
   if (ground.known) return imported;
 
   SIGNET_ASSIGN_OR_RETURN(const auto bundle_key, OpenKey(store, custody, kBundlePurpose));

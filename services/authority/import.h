@@ -15,7 +15,7 @@
 
 namespace signet::authority {
 
-struct Imported {
+struct ImportedAnchor {
   std::string id;  // of the anchor
   uint64_t bundle_generation = 0;
   bool changed = false;  // false: it was an anchor already, or `dry_run`
@@ -26,9 +26,10 @@ struct Imported {
 // One that is an anchor already is returned as it stands. INVALID_ARGUMENT names what keeps s2n or Slurm from using it:
 // not self-signed, not a CA, without keyCertSign, expired, a key or signature that s2n refuses, bytes that OpenSSL
 // refuses, name constraints or an unknown critical extension, an extendedKeyUsage that is not TLS in both directions.
-absl::StatusOr<Imported> ImportAnchor(absl::string_view cluster, absl::string_view certificate_pem, bool dry_run,
-                                      store::Store& store, keys::Custody& custody, Authorities& authorities,
-                                      const audit::AuditLog& audit, base::Clock& clock, const audit::Origin& origin);
+absl::StatusOr<ImportedAnchor> ImportAnchor(absl::string_view cluster, absl::string_view certificate_pem, bool dry_run,
+                                            store::Store& store, keys::Custody& custody, Authorities& authorities,
+                                            const audit::AuditLog& audit, base::Clock& clock,
+                                            const audit::Origin& origin);
 
 }  // namespace signet::authority
 

@@ -4,6 +4,7 @@
 #define SIGNET_SERVICES_AUTHORITY_ROTATION_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,7 @@
 #include "services/authority/gates.h"
 #include "services/base/clock.h"
 #include "services/base/random.h"
+#include "services/base/secret_bytes.h"
 #include "services/keys/custody.h"
 #include "services/store/store.h"
 
@@ -35,8 +37,21 @@ struct PrepareRequest {
   absl::Duration lifetime = absl::ZeroDuration();  // zero: RotationRules::lifetime
   bool dry_run = false;
 };
+struct SubordinateRequest {
+  std::string subject;  // RFC 4514
+  bool dry_run = false;
+};
+struct ChainImport {
+  std::string chain_pem;  // the authority's certificate, then the intermediate ones, the self-signed root last
+  bool dry_run = false;
+};
+struct KeyImport {
+  std::string certificate_pem;  // one self-signed CA certificate
+  base::SecretBytes key_pem;    // its key: see keys::PrivateKey::FromPem
+  bool dry_run = false;
+};
 struct ChangeRequest {
-  std::string authority_id;  // hex, or at least 8 digits that begin one id only
+  std::string authority_id;  // hex, or at least 8 digits that begin one id only; for kWithdraw also a request's
   Verb verb = Verb::kActivate;
   bool dry_run = false;
   std::string force_reason;  // not empty: a closed gate opens, and the reason is audited
@@ -50,6 +65,17 @@ struct StolenRequest {
 
 struct Changed {
   std::string authority_id;  // empty: a dry run of prepare
+  Plan plan;
+  bool changed = false;          // false: it stood so already, or a dry run
+  bool dropped_request = false;  // authority_id was a request's, and is no authority
+};
+struct Requested {
+  std::optional<store::AuthorityRequestRow> request;  // nullopt: a dry run that would make one
+  Plan plan;
+  bool changed = false;  // false: it was there already, or a dry run
+};
+struct Imported {
+  Authority authority;  // as it stands, or, at a dry run, would stand
   Plan plan;
   bool changed = false;  // false: it stood so already, or a dry run
 };
@@ -71,7 +97,13 @@ struct Standing {
   std::string next;
   uint64_t bundle_generation = 0;
   uint64_t highest_generation_seen = 0;
+  // Until when Prepare finds room for the cross certificate that the active one has to sign; InfiniteFuture without an
+  // active one.
+  absl::Time prepare_by = absl::InfiniteFuture();
+  std::string warning;       // when prepare_by is less than kPrepareWarning away and nothing is prepared; else empty
+  std::string warning_next;  // what to type about it
 };
+inline constexpr absl::Duration kPrepareWarning = absl::Hours(24 * 90);
 
 // What the configuration says about rotations.
 struct RotationRules {
@@ -102,6 +134,26 @@ class Rotation {
   // INVALID_ARGUMENT for a subject that another authority has. Audited as "authority.prepare".
   absl::StatusOr<Changed> Prepare(const PrepareRequest& request, const audit::Origin& origin);
 
+  // The key of a subordinate authority, in custody, and its PKCS#10 (keys::SignAuthorityRequestPem), both durable when
+  // this returns; asked for the same subject again, the same request. INVALID_ARGUMENT for a subject that is no name or
+  // that another authority has, FAILED_PRECONDITION when four requests are open. Audited as "authority.request".
+  absl::StatusOr<Requested> RequestSubordinate(const SubordinateRequest& request, const audit::Origin& origin);
+
+  // Turns the request whose key the chain's first certificate has into a PREPARED authority; its root is in the next
+  // bundle generation, unless it is an anchor already. Judged is all that would refuse a leaf, or the rotation to it
+  // and from it, later: see CheckChain; besides, two that are prepared, no room for the cross certificate, a path
+  // length of the active one that forbids it (none of the three where both hang below one root), a root whose name
+  // another authority has or whose key left the bundle. What is only in the way of its *successor* is said in the plan.
+  // INVALID_ARGUMENT, FAILED_PRECONDITION. Audited as "authority.import".
+  absl::StatusOr<Imported> ImportSubordinate(const ChainImport& request, const audit::Origin& origin);
+
+  // Takes over a running CA with its key: a RETIRED authority, its root in the next bundle generation, and, in the same
+  // transaction, its cross certificate for the anchor of the active one, so that who trusts only the imported CA
+  // accepts our leaves. It signs nothing else here. One that was imported without its key gets it. FAILED_PRECONDITION
+  // when another already vouches for the active one (chains are one line: decision 12), or when CheckMayVouch forbids
+  // it; INVALID_ARGUMENT as ImportAnchor, and when the key is another one's. Audited as "authority.import".
+  absl::StatusOr<Imported> ImportWithKey(const KeyImport& request, const audit::Origin& origin);
+
   // Takes one step; one that was taken already changes nothing. A dry run past a closed gate is OK and lists the
   // blockers. FAILED_PRECONDITION when it is illegal in this state
   // (says which is legal); with GATE_CLOSED, and `plan` filled, when a gate is closed. Activation makes the cross
@@ -131,9 +183,10 @@ class Rotation {
   };
   absl::StatusOr<Recovered> RecoverBundle(uint64_t at_least, bool dry_run, bool force, const audit::Origin& origin);
 
-  // The id that `text` means: all of it, or at least 8 hexadecimal digits that begin one authority's id only.
+  // The id that `text` means: all of it, or at least 8 hexadecimal digits that begin one authority's id only, or, with
+  // `requests`, one request's.
   // NOT_FOUND, INVALID_ARGUMENT.
-  absl::StatusOr<std::string> FindId(absl::string_view text) const;
+  absl::StatusOr<std::string> FindId(absl::string_view text, bool requests = false) const;
 
  private:
   // Everything that `verb` stores, the audit record's origin and message aside. Signs.

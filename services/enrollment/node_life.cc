@@ -60,7 +60,7 @@ void AddEnded(const NodeChange& change, audit::Event& event) {
 
 bool ChangesNothing(const NodeChange& change) {
   return change.nodes == 0 && change.identities_ended == 0 && change.tokens_revoked == 0 &&
-         change.approvals_dropped == 0;
+         change.approvals_dropped == 0 && change.reports_dropped == 0;
 }
 
 // Everything by which `node` could get a certificate.
@@ -163,10 +163,13 @@ absl::StatusOr<NodeChange> NodeLife::Forget(const std::vector<std::string>& node
       SIGNET_RETURN_IF_ERROR(EndAll(tables, node, now, store::EndedBy::kForget, change));
       SIGNET_ASSIGN_OR_RETURN(const int64_t rows, tables.nodes().Forget(node));
       change.nodes += rows;
+      SIGNET_ASSIGN_OR_RETURN(const int64_t reports, tables.sightings().DeleteReports(node));
+      change.reports_dropped += reports;
     }
     if (ChangesNothing(change)) return absl::OkStatus();
     audit::Event event = EventFor(origin, "node.forget", checked, change);
     AddEnded(change, event);
+    event.facts["reports_dropped"] = absl::StrCat(change.reports_dropped);
     return audit_.Append(tables, event);
   };
   SIGNET_RETURN_IF_ERROR(store_.Write(forget));

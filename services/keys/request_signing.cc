@@ -19,4 +19,11 @@ absl::StatusOr<std::string> SignRequestPem(const Signer& key, absl::string_view 
   return x509::EncodePem(x509::kCertificateRequestLabel, x509::AssembleRequest(info, algorithm, signature));
 }
 
+absl::StatusOr<std::string> SignAuthorityRequestPem(const Signer& key, absl::string_view subject_der) {
+  const x509::SignatureAlgorithm algorithm = DefaultAlgorithm(key.public_key());
+  const std::string info = x509::EncodeAuthorityRequestInfo(subject_der, key.public_key());
+  SIGNET_ASSIGN_OR_RETURN(const std::string signature, key.Sign(algorithm, info));
+  return x509::EncodePem(x509::kCertificateRequestLabel, x509::AssembleRequest(info, algorithm, signature));
+}
+
 }  // namespace signet::keys

@@ -14,6 +14,9 @@ namespace signet::keys {
 absl::StatusOr<std::string> SignRequestPem(const Signer& key, absl::string_view common_name,
                                            absl::string_view statement);
 
+// PKCS#10 PEM of a CA to be: the Name `subject_der`, and an extensionRequest (x509::EncodeAuthorityRequestInfo).
+absl::StatusOr<std::string> SignAuthorityRequestPem(const Signer& key, absl::string_view subject_der);
+
 }  // namespace signet::keys
 
 #endif  // SIGNET_SERVICES_KEYS_REQUEST_SIGNING_H_

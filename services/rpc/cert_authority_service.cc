@@ -203,7 +203,7 @@ grpc::Status CertAuthorityService::ImportAuthority(grpc::ServerContext* context,
   const auto import = [&](const audit::Origin& origin) -> absl::Status {
     SIGNET_RETURN_IF_ERROR(CheckLength("certificate_pem", request->certificate_pem(), kMaxCertificateBytes, true));
     SIGNET_ASSIGN_OR_RETURN(
-        const authority::Imported imported,
+        const authority::ImportedAnchor imported,
         authority::ImportAnchor(engines_.cluster, request->certificate_pem(), request->dry_run(), engines_.store,
                                 engines_.custody, engines_.authorities, engines_.audit, engines_.clock, origin));
     response->set_bundle_generation(imported.bundle_generation);

@@ -91,6 +91,7 @@ grpc::Status NodeEnrollmentService::ForgetNodes(grpc::ServerContext* context, co
     response->set_forgotten(change.nodes);
     response->set_identities_ended(change.identities_ended);
     response->set_tokens_revoked(change.tokens_revoked);
+    response->set_reports_dropped(change.reports_dropped);
     return absl::OkStatus();
   };
   return calls_.Run(

@@ -31,6 +31,20 @@ struct AuthorityRow {
   std::string anchor_der;
 };
 
+// A subordinate authority to be: its key is here, its certificate is asked for. Deleted when the certificate came; one
+// that was withdrawn stays, without its handle.
+struct AuthorityRequestRow {
+  std::string id;           // key id, hex: the authority's
+  std::string subject_der;  // as asked for
+  std::string csr_pem;
+  std::string custody;  // keys::CustodyKey
+  std::string handle;
+  std::string spki_der;
+  std::string created_by;  // audit::Origin::actor
+  absl::Time created_at;
+  absl::Time withdrawn_at = absl::InfinitePast();  // InfinitePast: it is open
+};
+
 // A cross certificate: `issuer_id` vouches for the anchor of `subject_id`.
 struct CrossRow {
   std::string serial;  // hex

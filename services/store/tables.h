@@ -27,6 +27,14 @@ class AuthorityTable {
   virtual absl::StatusOr<KeyRow> FindKey(absl::string_view purpose) const = 0;
   virtual absl::Status InsertKey(const KeyRow& row) = 0;
 
+  // Oldest first, withdrawn ones too.
+  virtual absl::StatusOr<std::vector<AuthorityRequestRow>> ListRequests() const = 0;
+  virtual absl::Status InsertRequest(const AuthorityRequestRow& row) = 0;
+  // Empties the handle of an open request and says when. True when it was open.
+  virtual absl::StatusOr<bool> WithdrawRequest(absl::string_view id, absl::Time when) = 0;
+  // True when it was there.
+  virtual absl::StatusOr<bool> DeleteRequest(absl::string_view id) = 0;
+
   // Oldest first, expired ones too.
   virtual absl::StatusOr<std::vector<CrossRow>> ListCrosses() const = 0;
   virtual absl::Status InsertCross(const CrossRow& row) = 0;
@@ -48,8 +56,8 @@ class SightingTable {
   virtual absl::StatusOr<std::vector<ReportRow>> ListReports() const = 0;
   // Inserts or replaces, by host and program.
   virtual absl::Status PutReport(const ReportRow& row) = 0;
-  // True when it was there.
-  virtual absl::StatusOr<bool> DeleteReport(absl::string_view host, absl::string_view program) = 0;
+  // Deletes those of a host, whatever the program; their number.
+  virtual absl::StatusOr<int64_t> DeleteReports(absl::string_view host) = 0;
   // Of one authority, by host and program.
   virtual absl::StatusOr<std::vector<ProbeRow>> ListProbes(absl::string_view authority_id) const = 0;
   // Inserts or replaces, by host, program and authority.

@@ -191,14 +191,34 @@ absl::StatusOr<CertificateRequest> CertificateRequest::FromDer(absl::string_view
   return request;
 }
 
-std::string EncodeRequestInfo(absl::string_view common_name, const PublicKey& key, absl::string_view statement) {
-  std::string attributes;
-  if (!statement.empty()) {
-    attributes = WriteDer(kDerSequence, absl::StrCat(WriteDerOid(kStatementOid),
-                                                     WriteDer(kDerSet, WriteDer(kDerOctetString, statement))));
-  }
-  return WriteDer(kDerSequence, absl::StrCat(WriteDerInteger(""), CommonNameDer(common_name), key.spki_der(),
+namespace {
+
+std::string WriteRequestInfo(absl::string_view subject_der, const PublicKey& key, absl::string_view attributes) {
+  return WriteDer(kDerSequence, absl::StrCat(WriteDerInteger(""), subject_der, key.spki_der(),
                                              WriteDer(DerContextConstructed(0), attributes)));
+}
+
+std::string WriteAttribute(absl::string_view oid, absl::string_view value) {
+  return WriteDer(kDerSequence, absl::StrCat(WriteDerOid(oid), WriteDer(kDerSet, value)));
+}
+
+}  // namespace
+
+std::string EncodeRequestInfo(absl::string_view common_name, const PublicKey& key, absl::string_view statement) {
+  const std::string attributes =
+      statement.empty() ? "" : WriteAttribute(kStatementOid, WriteDer(kDerOctetString, statement));
+  return WriteRequestInfo(CommonNameDer(common_name), key, attributes);
+}
+
+std::string EncodeAuthorityRequestInfo(absl::string_view subject_der, const PublicKey& key) {
+  // RFC 5280 section 4.2.1.3: bits 5 and 6, keyCertSign and cRLSign; one bit of the octet is unused.
+  static constexpr absl::string_view kKeyUsage("\x01\x06", 2);
+  const std::string constraints =
+      WriteDerExtension("2.5.29.19", true, WriteDer(kDerSequence, WriteDer(kDerBoolean, "\xff")));
+  const std::string usage = WriteDerExtension("2.5.29.15", true, WriteDer(kDerBitString, kKeyUsage));
+  return WriteRequestInfo(
+      subject_der, key,
+      WriteAttribute(kExtensionRequestOid, WriteDer(kDerSequence, absl::StrCat(constraints, usage))));
 }
 
 std::string AssembleRequest(absl::string_view info_der, SignatureAlgorithm algorithm, absl::string_view signature) {

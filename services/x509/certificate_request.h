@@ -46,6 +46,9 @@ class CertificateRequest {
 // The CertificationRequestInfo (RFC 2986 section 4.1) to sign: CN = common_name, the key, and the statement when it is
 // not empty.
 std::string EncodeRequestInfo(absl::string_view common_name, const PublicKey& key, absl::string_view statement);
+// The same of a CA to be: a whole Name, and an extensionRequest (RFC 2985 section 5.4.2) for basicConstraints CA:TRUE
+// without pathlen and keyUsage keyCertSign and cRLSign, both critical.
+std::string EncodeAuthorityRequestInfo(absl::string_view subject_der, const PublicKey& key);
 // Wraps the signed info into a CertificationRequest.
 std::string AssembleRequest(absl::string_view info_der, SignatureAlgorithm algorithm, absl::string_view signature);
 

@@ -21,6 +21,9 @@ class CountingCustody final : public keys::Custody {
   void SignWrongly(bool wrongly) { *wrongly_ = wrongly; }
 
   absl::StatusOr<keys::CustodyKey> Create(absl::string_view label) override { return real_->Create(label); }
+  absl::StatusOr<keys::CustodyKey> Adopt(absl::string_view label, const keys::PrivateKey& key) override {
+    return real_->Adopt(label, key);
+  }
   absl::StatusOr<std::shared_ptr<const keys::Signer>> Open(absl::string_view label,
                                                            const keys::CustodyKey& key) override {
     SIGNET_ASSIGN_OR_RETURN(auto signer, real_->Open(label, key));

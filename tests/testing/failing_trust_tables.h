@@ -33,6 +33,22 @@ class FailingAuthorityTable final : public store::AuthorityTable {
     SIGNET_RETURN_IF_ERROR(fault_.Next());
     return real_.InsertKey(row);
   }
+  absl::StatusOr<std::vector<store::AuthorityRequestRow>> ListRequests() const override {
+    SIGNET_RETURN_IF_ERROR(fault_.Next());
+    return real_.ListRequests();
+  }
+  absl::Status InsertRequest(const store::AuthorityRequestRow& row) override {
+    SIGNET_RETURN_IF_ERROR(fault_.Next());
+    return real_.InsertRequest(row);
+  }
+  absl::StatusOr<bool> WithdrawRequest(absl::string_view id, absl::Time when) override {
+    SIGNET_RETURN_IF_ERROR(fault_.Next());
+    return real_.WithdrawRequest(id, when);
+  }
+  absl::StatusOr<bool> DeleteRequest(absl::string_view id) override {
+    SIGNET_RETURN_IF_ERROR(fault_.Next());
+    return real_.DeleteRequest(id);
+  }
   absl::StatusOr<std::vector<store::CrossRow>> ListCrosses() const override {
     SIGNET_RETURN_IF_ERROR(fault_.Next());
     return real_.ListCrosses();
@@ -74,9 +90,9 @@ class FailingSightingTable final : public store::SightingTable {
     SIGNET_RETURN_IF_ERROR(fault_.Next());
     return real_.PutReport(row);
   }
-  absl::StatusOr<bool> DeleteReport(absl::string_view host, absl::string_view program) override {
+  absl::StatusOr<int64_t> DeleteReports(absl::string_view host) override {
     SIGNET_RETURN_IF_ERROR(fault_.Next());
-    return real_.DeleteReport(host, program);
+    return real_.DeleteReports(host);
   }
   absl::StatusOr<std::vector<store::ProbeRow>> ListProbes(absl::string_view authority_id) const override {
     SIGNET_RETURN_IF_ERROR(fault_.Next());

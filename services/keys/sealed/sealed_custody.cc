@@ -100,8 +100,12 @@ absl::StatusOr<std::unique_ptr<SealedCustody>> SealedCustody::Create(base::Secre
 }
 
 absl::StatusOr<CustodyKey> SealedCustody::Create(absl::string_view label) {
-  SIGNET_RETURN_IF_ERROR(CheckLabel(label));
   SIGNET_ASSIGN_OR_RETURN(const PrivateKey key, PrivateKey::Generate(x509::KeyType::kEcP256));
+  return Adopt(label, key);
+}
+
+absl::StatusOr<CustodyKey> SealedCustody::Adopt(absl::string_view label, const PrivateKey& key) {
+  SIGNET_RETURN_IF_ERROR(CheckLabel(label));
   SIGNET_ASSIGN_OR_RETURN(const base::SecretBytes plain, key.ToPkcs8Der());
   const std::string& spki_der = key.public_key().spki_der();
   SIGNET_ASSIGN_OR_RETURN(std::string handle,

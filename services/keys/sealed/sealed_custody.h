@@ -20,6 +20,7 @@ class SealedCustody final : public Custody {
   // `kek` is 32 bytes. `random` must outlive this.
   static absl::StatusOr<std::unique_ptr<SealedCustody>> Create(base::SecretBytes kek, base::Random& random);
   absl::StatusOr<CustodyKey> Create(absl::string_view label) override;
+  absl::StatusOr<CustodyKey> Adopt(absl::string_view label, const PrivateKey& key) override;
   absl::StatusOr<std::shared_ptr<const Signer>> Open(absl::string_view label, const CustodyKey& key) override;
 
  private:

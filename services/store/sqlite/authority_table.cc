@@ -84,6 +84,50 @@ absl::Status SqliteAuthorityTable::InsertKey(const KeyRow& row) {
   return statement.Run().status();
 }
 
+absl::StatusOr<std::vector<AuthorityRequestRow>> SqliteAuthorityTable::ListRequests() const {
+  Statement statement(connection_,
+                      "SELECT id, subject_der, csr_pem, custody, handle, spki_der, created_by, created_at, "
+                      "withdrawn_at FROM authority_requests ORDER BY created_at, position");
+  std::vector<AuthorityRequestRow> rows;
+  while (true) {
+    SIGNET_ASSIGN_OR_RETURN(const bool found, statement.Next());
+    if (!found) return rows;
+    AuthorityRequestRow& row = rows.emplace_back();
+    row.id = statement.ReadBytes();
+    row.subject_der = statement.ReadBytes();
+    row.csr_pem = statement.ReadBytes();
+    row.custody = statement.ReadBytes();
+    row.handle = statement.ReadBytes();
+    row.spki_der = statement.ReadBytes();
+    row.created_by = statement.ReadBytes();
+    row.created_at = statement.ReadTime();
+    row.withdrawn_at = statement.ReadTime();
+  }
+}
+
+absl::Status SqliteAuthorityTable::InsertRequest(const AuthorityRequestRow& row) {
+  Statement statement(connection_,
+                      "INSERT INTO authority_requests (id, subject_der, csr_pem, custody, handle, spki_der, "
+                      "created_by, created_at, withdrawn_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)");
+  statement.Text(row.id).Blob(row.subject_der).Text(row.csr_pem).Text(row.custody).Blob(row.handle);
+  statement.Blob(row.spki_der).Text(row.created_by).Time(row.created_at);
+  return statement.Time(row.withdrawn_at).Run().status();
+}
+
+absl::StatusOr<bool> SqliteAuthorityTable::WithdrawRequest(absl::string_view id, absl::Time when) {
+  Statement statement(connection_,
+                      "UPDATE authority_requests SET handle = x'', withdrawn_at = ?1 WHERE id = ?2 AND "
+                      "withdrawn_at = ?3");
+  SIGNET_ASSIGN_OR_RETURN(const int64_t changed, statement.Time(when).Text(id).Time(absl::InfinitePast()).Run());
+  return changed > 0;
+}
+
+absl::StatusOr<bool> SqliteAuthorityTable::DeleteRequest(absl::string_view id) {
+  Statement statement(connection_, "DELETE FROM authority_requests WHERE id = ?1");
+  SIGNET_ASSIGN_OR_RETURN(const int64_t deleted, statement.Text(id).Run());
+  return deleted > 0;
+}
+
 absl::StatusOr<std::vector<CrossRow>> SqliteAuthorityTable::ListCrosses() const {
   Statement statement(connection_,
                       "SELECT serial, issuer_id, subject_id, certificate_der, not_after, created_at FROM crosses "

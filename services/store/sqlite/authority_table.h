@@ -1,4 +1,4 @@
-// Authorities with their crosses and revocation lists, and the keys that are none.
+// Authorities with their requests, crosses and revocation lists, and the keys that are none.
 #ifndef SIGNET_SERVICES_STORE_SQLITE_AUTHORITY_TABLE_H_
 #define SIGNET_SERVICES_STORE_SQLITE_AUTHORITY_TABLE_H_
 
@@ -17,6 +17,10 @@ class SqliteAuthorityTable final : public AuthorityTable {
   absl::Status Update(const AuthorityRow& row) override;
   absl::StatusOr<KeyRow> FindKey(absl::string_view purpose) const override;
   absl::Status InsertKey(const KeyRow& row) override;
+  absl::StatusOr<std::vector<AuthorityRequestRow>> ListRequests() const override;
+  absl::Status InsertRequest(const AuthorityRequestRow& row) override;
+  absl::StatusOr<bool> WithdrawRequest(absl::string_view id, absl::Time when) override;
+  absl::StatusOr<bool> DeleteRequest(absl::string_view id) override;
   absl::StatusOr<std::vector<CrossRow>> ListCrosses() const override;
   absl::Status InsertCross(const CrossRow& row) override;
   absl::StatusOr<RevocationListRow> FindRevocationList(absl::string_view authority_id) const override;

@@ -10,7 +10,7 @@
 namespace signet::store::sqlite {
 namespace {
 
-constexpr const char* kMigrations[] = {kMigration1, kMigration2, kMigration3};
+constexpr const char* kMigrations[] = {kMigration1, kMigration2, kMigration3, kMigration4};
 static_assert(std::size(kMigrations) == kSchemaVersion);
 
 absl::StatusOr<int> Number(Connection& connection, const char* sql) {

@@ -69,10 +69,9 @@ absl::Status SqliteSightingTable::PutReport(const ReportRow& row) {
   return statement.Text(row.reported_by).Time(row.reported_at).Run().status();
 }
 
-absl::StatusOr<bool> SqliteSightingTable::DeleteReport(absl::string_view host, absl::string_view program) {
-  Statement statement(connection_, "DELETE FROM reports WHERE host = ?1 AND program = ?2");
-  SIGNET_ASSIGN_OR_RETURN(const int64_t deleted, statement.Text(host).Text(program).Run());
-  return deleted > 0;
+absl::StatusOr<int64_t> SqliteSightingTable::DeleteReports(absl::string_view host) {
+  Statement statement(connection_, "DELETE FROM reports WHERE host = ?1");
+  return statement.Text(host).Run();
 }
 
 absl::StatusOr<std::vector<ProbeRow>> SqliteSightingTable::ListProbes(absl::string_view authority_id) const {

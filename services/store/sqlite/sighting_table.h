@@ -16,7 +16,7 @@ class SqliteSightingTable final : public SightingTable {
   absl::StatusOr<bool> InsertAck(const AckRow& row) override;
   absl::StatusOr<std::vector<ReportRow>> ListReports() const override;
   absl::Status PutReport(const ReportRow& row) override;
-  absl::StatusOr<bool> DeleteReport(absl::string_view host, absl::string_view program) override;
+  absl::StatusOr<int64_t> DeleteReports(absl::string_view host) override;
   absl::StatusOr<std::vector<ProbeRow>> ListProbes(absl::string_view authority_id) const override;
   absl::Status PutProbe(const ProbeRow& row) override;
 

@@ -118,20 +118,73 @@ TEST_P(StoreConformance, ReportsAreOneAHostAndProgramAndAreReplaced) {
   ExpectEqual(rows[0], Report("head1", "slurmctld"));
   ExpectEqual(rows[1], changed);
   ExpectEqual(rows[2], Report("head2", "slurmctld"));
-  const auto remove = [&](const std::string& host, const std::string& program) {
-    bool removed = false;
+  const auto remove = [&](const std::string& host) {
+    int64_t removed = -1;
     EXPECT_EQ(Write([&](Tables& tables) -> absl::Status {
-                SIGNET_ASSIGN_OR_RETURN(removed, tables.sightings().DeleteReport(host, program));
+                SIGNET_ASSIGN_OR_RETURN(removed, tables.sightings().DeleteReports(host));
                 return absl::OkStatus();
               }),
               absl::OkStatus());
     return removed;
   };
-  EXPECT_FALSE(remove("head1", ""));
-  EXPECT_FALSE(remove("head", "slurmdbd"));
-  EXPECT_TRUE(remove("head1", "slurmdbd"));
-  EXPECT_FALSE(remove("head1", "slurmdbd"));
-  EXPECT_EQ(list().size(), 2u);
+  EXPECT_EQ(remove("head"), 0);
+  EXPECT_EQ(remove("head1"), 2);
+  EXPECT_EQ(remove("head1"), 0);
+  ASSERT_EQ(list().size(), 1u);
+  ExpectEqual(list()[0], Report("head2", "slurmctld"));
+}
+
+TEST_P(StoreConformance, ARequestForAnAuthorityIsListedUntilItIsDeletedAndLosesItsHandleWhenWithdrawn) {
+  AuthorityRequestRow first;
+  first.id = "a1";
+  first.subject_der = std::string("\x30\x00", 2);
+  first.csr_pem = "csr";
+  first.custody = "sealed";
+  first.handle = std::string("h\0h", 3);
+  first.spki_der = "spki";
+  first.created_by = "socket:admin";
+  first.created_at = At(10);
+  AuthorityRequestRow second = first;
+  second.id = "a2";
+  second.created_at = At(5);
+  for (const AuthorityRequestRow& row : {first, second}) {
+    ASSERT_EQ(Write([&](Tables& tables) { return tables.authorities().InsertRequest(row); }), absl::OkStatus());
+  }
+  EXPECT_EQ(Write([&](Tables& tables) { return tables.authorities().InsertRequest(first); }).code(),
+            absl::StatusCode::kAlreadyExists);
+  const auto list = [&] { return *Read([](const Tables& tables) { return tables.authorities().ListRequests(); }); };
+  std::vector<AuthorityRequestRow> rows = list();
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_EQ(rows[0].id, "a2");
+  EXPECT_EQ(rows[1].id, "a1");
+  EXPECT_EQ(rows[1].subject_der, first.subject_der);
+  EXPECT_EQ(rows[1].csr_pem, first.csr_pem);
+  EXPECT_EQ(rows[1].custody, first.custody);
+  EXPECT_EQ(rows[1].handle, first.handle);
+  EXPECT_EQ(rows[1].spki_der, first.spki_der);
+  EXPECT_EQ(rows[1].created_by, first.created_by);
+  EXPECT_EQ(rows[1].created_at, first.created_at);
+  EXPECT_EQ(rows[1].withdrawn_at, absl::InfinitePast());
+  const auto was_there = [&](auto change) {
+    bool was = false;
+    EXPECT_EQ(Write([&](Tables& tables) -> absl::Status {
+                SIGNET_ASSIGN_OR_RETURN(was, change(tables.authorities()));
+                return absl::OkStatus();
+              }),
+              absl::OkStatus());
+    return was;
+  };
+  const auto withdraw = [](AuthorityTable& table) { return table.WithdrawRequest("a1", At(20)); };
+  EXPECT_TRUE(was_there(withdraw));
+  EXPECT_FALSE(was_there(withdraw));
+  rows = list();
+  EXPECT_EQ(rows[1].handle, "");
+  EXPECT_EQ(rows[1].withdrawn_at, At(20));
+  EXPECT_EQ(rows[0].handle, first.handle);
+  const auto remove = [](AuthorityTable& table) { return table.DeleteRequest("a2"); };
+  EXPECT_TRUE(was_there(remove));
+  EXPECT_FALSE(was_there(remove));
+  EXPECT_EQ(list().size(), 1u);
 }
 
 TEST_P(StoreConformance, ProbesAreOneAHostProgramAndAuthorityAndAreReplaced) {

@@ -1,0 +1,34 @@
+// CA certificates from elsewhere. Internal to authority/.
+#ifndef SIGNET_SERVICES_AUTHORITY_CA_CERTIFICATE_H_
+#define SIGNET_SERVICES_AUTHORITY_CA_CERTIFICATE_H_
+
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "services/store/rows.h"
+#include "services/x509/certificate.h"
+
+namespace signet::authority {
+
+// INVALID_ARGUMENT / MALFORMED, "certificate_pem: …", when `field` is that.
+absl::Status CaRefused(absl::string_view field, absl::string_view what, absl::string_view next = "");
+
+// What holds for every CA certificate in a chain that s2n verifies: bytes that OpenSSL reads, a key that s2n takes
+// (P-256, P-384, P-521, RSA of 2048 to 4096 bits), CA:TRUE, keyCertSign where there is a keyUsage, x509::CheckTlsUse,
+// and validity at `now`. INVALID_ARGUMENT names the fault, without the certificate.
+absl::Status CheckCaCertificate(absl::string_view field, const x509::Certificate& certificate, absl::Time now);
+
+// The same, and self-signed by an algorithm of x509::SignatureAlgorithm.
+absl::Status CheckRootCertificate(absl::string_view field, const x509::Certificate& certificate, absl::Time now);
+
+// Whether `root` may stand in the trust bundle beside the anchors of `rows`, which it is none of: not the control
+// authority's key, no key of an authority that left the bundle (it would bring back what that signed), no key of
+// another certificate, no name of another key. INVALID_ARGUMENT, FAILED_PRECONDITION.
+absl::Status CheckBeside(absl::string_view field, const x509::Certificate& root,
+                         const std::vector<store::AuthorityRow>& rows);
+
+}  // namespace signet::authority
+
+#endif  // SIGNET_SERVICES_AUTHORITY_CA_CERTIFICATE_H_
