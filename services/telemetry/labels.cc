@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/str_split.h"
 
 namespace signet::telemetry {
 namespace {
@@ -27,6 +28,31 @@ std::vector<std::string> LabelLimit::Admit(const std::vector<absl::string_view>&
   if (admitted_.size() >= limit_) return std::vector<std::string>(values.size(), kOther);
   admitted_.insert(words);
   return words;
+}
+
+std::map<std::string, std::string> LabelValues::Admit(const Family& family,
+                                                      const std::vector<absl::string_view>& values) {
+  std::map<std::string, std::string> labels;
+  for (std::size_t i = 0; i < family.labels.size() && family.labels[i].name != nullptr; ++i) {
+    const Label& label = family.labels[i];
+    const absl::string_view value = i < values.size() ? values[i] : kOther;
+    if (label.values == nullptr) {
+      labels[label.name] = AdmitOpen(label, value);
+    } else {
+      const std::vector<absl::string_view> known = absl::StrSplit(label.values, ',');
+      labels[label.name] = std::find(known.begin(), known.end(), value) != known.end() ? std::string(value) : kOther;
+    }
+  }
+  return labels;
+}
+
+std::string LabelValues::AdmitOpen(const Label& label, absl::string_view value) {
+  LabelLimit* limit;
+  {
+    const base::MutexLock lock(mutex_);
+    limit = &open_.try_emplace(&label, kMostOpenValues).first->second;
+  }
+  return limit->Admit({value})[0];
 }
 
 }  // namespace signet::telemetry

@@ -3,12 +3,14 @@
 #define SIGNET_SERVICES_TELEMETRY_LABELS_H_
 
 #include <cstddef>
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "absl/strings/string_view.h"
 #include "services/base/mutex.h"
+#include "services/telemetry/catalogue.h"
 
 namespace signet::telemetry {
 
@@ -25,6 +27,19 @@ class LabelLimit {
   const std::size_t limit_;
   base::Mutex mutex_;
   std::set<std::vector<std::string>> admitted_ ABSL_GUARDED_BY(mutex_);
+};
+
+// Holds each label of the catalogue to its values. Thread-safe.
+class LabelValues {
+ public:
+  // By label name, in the family's order; "other" for a value that is not on the label's list, for one too many of a
+  // label without a list, and for one that is missing.
+  std::map<std::string, std::string> Admit(const Family& family, const std::vector<absl::string_view>& values);
+
+ private:
+  std::string AdmitOpen(const Label& label, absl::string_view value);
+  base::Mutex mutex_;
+  std::map<const Label*, LabelLimit> open_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace signet::telemetry
