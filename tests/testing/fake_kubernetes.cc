@@ -20,16 +20,9 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr char kReviewPath[] = "/apis/authentication.k8s.io/v1/tokenreviews";
-constexpr char kUserPrefix[] = "system:serviceaccount:";
+constexpr char kObjectPath[] = R"(/api/v1/namespaces/([^/]+)/(configmaps|secrets)/([^/]+))";
 
 std::string Rfc3339(absl::Time time) { return absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", time, absl::UTCTimeZone()); }
-
-// metav1.Status, as every error of an API server is.
-Json StatusObject(int code, const std::string& reason, const std::string& message) {
-  return {{"kind", "Status"},    {"apiVersion", "v1"}, {"metadata", Json::object()},
-          {"status", "Failure"}, {"message", message}, {"reason", reason},
-          {"code", code}};
-}
 
 Json PodObject(const FakePod& pod) {
   Json metadata = {{"name", pod.name},
@@ -89,6 +82,13 @@ void WriteTls(const TempDir& dir, const std::string& host) {
 
 }  // namespace
 
+// metav1.Status, as every error of an API server is.
+Json StatusObject(int code, const std::string& reason, const std::string& message) {
+  return {{"kind", "Status"},    {"apiVersion", "v1"}, {"metadata", Json::object()},
+          {"status", "Failure"}, {"message", message}, {"reason", reason},
+          {"code", code}};
+}
+
 FakeKubernetes::FakeKubernetes(const base::Clock& clock, const std::string& host)
     : clock_(clock), issuer_(ServiceAccountIssuer::Shared()) {
   WriteTls(dir_, host);
@@ -122,6 +122,17 @@ void FakeKubernetes::Listen() {
                [this](const httplib::Request& request, httplib::Response& response) {
                  if (Enter(request, response)) GetPod(request, response);
                });
+  server_->Get(kObjectPath, [this](const httplib::Request& request, httplib::Response& response) {
+    if (Enter(request, response)) GetObject(request, response);
+  });
+  server_->Patch(kObjectPath, [this](const httplib::Request& request, httplib::Response& response) {
+    if (Enter(request, response)) PatchObject(request, response);
+  });
+  server_->set_pre_routing_handler([this](const httplib::Request& request, httplib::Response&) {
+    const base::MutexLock lock(mutex_);
+    requests_.push_back(absl::StrCat(request.method, " ", request.path));
+    return httplib::Server::HandlerResponse::Unhandled;
+  });
   if (port_ == 0) {
     port_ = server_->bind_to_any_port("127.0.0.1");
   } else if (!server_->bind_to_port("127.0.0.1", port_)) {
@@ -207,16 +218,9 @@ void FakeKubernetes::RotateOwnToken() {
   Must(files::WriteAtomically(token_file(), TokenOf(own_pod_, wish)));
 }
 
-void FakeKubernetes::Grant(const Right& right) {
+std::vector<std::string> FakeKubernetes::requests() {
   const base::MutexLock lock(mutex_);
-  rights_.push_back(right);
-}
-
-void FakeKubernetes::Revoke(const std::string& verb, const std::string& resource) {
-  const base::MutexLock lock(mutex_);
-  rights_.erase(std::remove_if(rights_.begin(), rights_.end(),
-                               [&](const Right& right) { return right.verb == verb && right.resource == resource; }),
-                rights_.end());
+  return requests_;
 }
 
 int FakeKubernetes::connections() {
@@ -253,17 +257,6 @@ bool FakeKubernetes::Enter(const httplib::Request& request, httplib::Response& r
     return false;
   }
   return true;
-}
-
-bool FakeKubernetes::May(const std::string& user, const std::string& verb, const std::string& group,
-                         const std::string& resource, const std::string& name_space) {
-  const base::MutexLock lock(mutex_);
-  return std::any_of(rights_.begin(), rights_.end(), [&](const Right& right) {
-    std::string bound = right.service_account;
-    std::replace(bound.begin(), bound.end(), '/', ':');
-    return kUserPrefix + bound == user && right.verb == verb && right.group == group && right.resource == resource &&
-           (right.name_space.empty() || right.name_space == name_space);
-  });
 }
 
 Json FakeKubernetes::UserOf(const std::string& token, const std::vector<std::string>& audiences,
@@ -315,7 +308,7 @@ void FakeKubernetes::ReviewToken(const httplib::Request& request, httplib::Respo
   const std::string bearer(absl::StripPrefix(request.get_header_value("Authorization"), "Bearer "));
   const Json caller = UserOf(bearer, {kIssuer}, &matching);
   if (caller.is_null()) return Answer(response, 401, StatusObject(401, "Unauthorized", "Unauthorized"), false);
-  if (!May(caller.at("username"), "create", "authentication.k8s.io", "tokenreviews", "")) {
+  if (!May(caller.at("username"), {"", "create", "authentication.k8s.io", "tokenreviews", ""})) {
     return Answer(response, 403, StatusObject(403, "Forbidden", "tokenreviews.authentication.k8s.io is forbidden"),
                   false);
   }
@@ -347,7 +340,7 @@ void FakeKubernetes::GetPod(const httplib::Request& request, httplib::Response& 
   if (caller.is_null()) return Answer(response, 401, StatusObject(401, "Unauthorized", "Unauthorized"), true);
   const std::string name_space = request.matches[1];
   const std::string name = request.matches[2];
-  if (!May(caller.at("username"), "get", "", "pods", name_space)) {
+  if (!May(caller.at("username"), {"", "get", "", "pods", name_space, name})) {
     return Answer(response, 403, StatusObject(403, "Forbidden", "pods \"" + name + "\" is forbidden"), true);
   }
   Json object;

@@ -1,5 +1,6 @@
-// A Kubernetes API server as far as Signet talks to it: TokenReview and GET pod over real TLS, with real tokens, a real
-// judgement of them, and role-based access; and every way in which it can be of no use.
+// A Kubernetes API server as far as Signet talks to it: TokenReview, GET pod, GET and PATCH of ConfigMaps and Secrets
+// over real TLS, with real tokens, a real judgement of them, and role-based access; and every way in which it can be of
+// no use.
 #ifndef SIGNET_TESTS_TESTING_FAKE_KUBERNETES_H_
 #define SIGNET_TESTS_TESTING_FAKE_KUBERNETES_H_
 
@@ -17,6 +18,7 @@
 #include "absl/time/time.h"
 #include "services/base/clock.h"
 #include "services/base/mutex.h"
+#include "tests/testing/manifests.h"
 #include "tests/testing/service_account_issuer.h"
 #include "tests/testing/temp_dir.h"
 
@@ -67,14 +69,8 @@ struct Lie {
 // Every lie known, each of which a client must refuse.
 std::vector<Lie> EveryLie();
 
-// One line of a Role or ClusterRole, bound to a service account.
-struct Right {
-  std::string service_account;  // "namespace/name"
-  std::string verb;
-  std::string group;  // "" for the core group
-  std::string resource;
-  std::string name_space;  // empty: cluster-wide
-};
+// metav1.Status, as every error of an API server is.
+nlohmann::json StatusObject(int code, const std::string& reason, const std::string& message);
 
 // Listens on a port of its own from construction to destruction. Thread-safe.
 class FakeKubernetes {
@@ -106,6 +102,26 @@ class FakeKubernetes {
   void RotateOwnToken();
   void Grant(const Right& right);
   void Revoke(const std::string& verb, const std::string& resource);
+  // From now on exactly what these manifests give, to signetd as `service_account`, "namespace/name".
+  void Enforce(const std::vector<nlohmann::json>& manifests, const std::string& service_account);
+  // What was asked for and forbidden.
+  std::vector<std::string> denied();
+  // What signetd may do and never did.
+  std::vector<std::string> unused_rights();
+
+  // A ConfigMap or Secret as `kubectl apply` takes it, in the place of what was there.
+  void PutObject(const nlohmann::json& manifest);
+  void DeleteObject(const std::string& kind, const std::string& name_space, const std::string& name);
+  // As it is now; null when there is none.
+  nlohmann::json Object(const std::string& kind, const std::string& name_space, const std::string& name);
+  // Its value under `key` of data (of a Secret, decoded) or binaryData (decoded); empty when there is none.
+  std::string Value(const std::string& kind, const std::string& name_space, const std::string& name,
+                    const std::string& key);
+  // Asked before each patch is applied, with its body: 0 goes on, anything else is the answer's HTTP status.
+  void OnPatch(std::function<int(const nlohmann::json& patch)> judge);
+  int patches() const { return patches_; }
+  // "METHOD /path" of each request so far.
+  std::vector<std::string> requests();
 
   int token_reviews() const { return token_reviews_; }
   int pod_reads() const { return pod_reads_; }
@@ -119,8 +135,11 @@ class FakeKubernetes {
   void Stop();
   // False when the request is answered already.
   bool Enter(const httplib::Request& request, httplib::Response& response);
-  bool May(const std::string& user, const std::string& verb, const std::string& group, const std::string& resource,
-           const std::string& name_space);
+  // `asked` without its service account: `user` is "system:serviceaccount:<namespace>:<name>".
+  bool May(const std::string& user, Right asked);
+  bool ServesObjects(const httplib::Request& request, httplib::Response& response, const std::string& verb);
+  void GetObject(const httplib::Request& request, httplib::Response& response);
+  void PatchObject(const httplib::Request& request, httplib::Response& response);
   void ReviewToken(const httplib::Request& request, httplib::Response& response);
   void GetPod(const httplib::Request& request, httplib::Response& response);
   void Answer(httplib::Response& response, int status, Json object, bool about_the_pod);
@@ -136,6 +155,7 @@ class FakeKubernetes {
   int hole_ = -1;
   std::atomic<int> token_reviews_ = 0;
   std::atomic<int> pod_reads_ = 0;
+  std::atomic<int> patches_ = 0;
 
   base::Mutex mutex_;
   base::CondVar changed_;
@@ -145,6 +165,12 @@ class FakeKubernetes {
   std::function<void(Json&)> pod_lie_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, FakePod> pods_ ABSL_GUARDED_BY(mutex_);  // by namespace/name
   std::vector<Right> rights_ ABSL_GUARDED_BY(mutex_);
+  std::set<std::size_t> used_ ABSL_GUARDED_BY(mutex_);  // of rights_
+  std::vector<std::string> denied_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::string> requests_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, Json> objects_ ABSL_GUARDED_BY(mutex_);  // by path
+  int64_t resource_version_ ABSL_GUARDED_BY(mutex_) = 4711;
+  std::function<int(const Json&)> on_patch_ ABSL_GUARDED_BY(mutex_);
   FakePod own_pod_ ABSL_GUARDED_BY(mutex_);
   std::set<int> ports_seen_ ABSL_GUARDED_BY(mutex_);
   int at_once_ ABSL_GUARDED_BY(mutex_) = 0;
