@@ -130,6 +130,20 @@ struct NodeCounts {
   absl::Time first_lost_at;
 };
 
+// How the bundle that a daemon has loaded stands to a generation; kUnknown: it has not said.
+enum class LoadedBundle { kCurrent = 1, kBehind = 2, kAhead = 3, kUnknown = 4 };
+template <typename Key>
+struct Tally {
+  Key key;
+  int64_t count = 0;
+};
+// Of the nodes' daemons with an unexpired certificate that are not blocked.
+struct NodeTallies {
+  std::vector<Tally<int>> by_evidence;  // enrollment::EvidenceKind of the live identity key
+  std::vector<Tally<LoadedBundle>> by_bundle;
+  std::vector<Tally<std::string>> by_adapter;  // versions, the commonest first
+};
+
 class NodeTable {
  public:
   virtual ~NodeTable() = default;
@@ -140,6 +154,8 @@ class NodeTable {
   virtual absl::StatusOr<std::vector<NodeRow>> List(absl::string_view after_name, absl::string_view after_daemon,
                                                     int limit) const = 0;
   virtual absl::StatusOr<NodeCounts> Count(absl::Time now) const = 0;
+  // `generation`: the newest bundle's. At most `versions` of by_adapter. Walks every node: for a thread with time.
+  virtual absl::StatusOr<NodeTallies> CountKinds(absl::Time now, uint64_t generation, int versions) const = 0;
   // The highest bundle generation that any of them reported, on disk or loaded; 0 when there is none.
   virtual absl::StatusOr<uint64_t> HighestGeneration() const = 0;
 
@@ -174,6 +190,14 @@ struct TokenPage {
   std::string next_token;
 };
 
+// A token is in one of these states. kExpiring: open, and ends before the time asked about.
+enum class TokenState { kLive = 1, kExpiring = 2, kSpent = 3, kExpired = 4, kRevoked = 5 };
+struct TokenTally {
+  int kind = 0;  // evidence::TokenKind
+  TokenState state = TokenState::kLive;
+  int64_t count = 0;
+};
+
 class TokenTable {
  public:
   virtual ~TokenTable() = default;
@@ -182,6 +206,8 @@ class TokenTable {
   virtual absl::Status Update(const TokenRow& row) = 0;
   virtual absl::StatusOr<TokenPage> List(const TokenQuery& query) const = 0;
   virtual absl::StatusOr<int64_t> CountOpen(absl::Time now) const = 0;
+  // All tokens, expired ones too. Walks every token: for a thread with time.
+  virtual absl::StatusOr<std::vector<TokenTally>> CountStates(absl::Time now, absl::Time expiring_before) const = 0;
   // Revokes the open tokens of a node; their number.
   virtual absl::StatusOr<int64_t> RevokeOfNode(absl::string_view node, absl::Time now) = 0;
   // Revokes the open tokens with this label, which must not be empty; their number.
@@ -192,6 +218,8 @@ class BlockTable {
  public:
   virtual ~BlockTable() = default;
   virtual absl::StatusOr<BlockRow> Find(absl::string_view node) const = 0;
+  // How many names are blocked.
+  virtual absl::StatusOr<int64_t> Count() const = 0;
   // ALREADY_EXISTS when the name is blocked.
   virtual absl::Status Insert(const BlockRow& row) = 0;
   // True when the name was blocked.

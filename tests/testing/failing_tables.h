@@ -31,6 +31,10 @@ class FailingNodeTable final : public store::NodeTable {
     SIGNET_RETURN_IF_ERROR(fault_.Next());
     return real_.Count(now);
   }
+  absl::StatusOr<store::NodeTallies> CountKinds(absl::Time now, uint64_t generation, int versions) const override {
+    SIGNET_RETURN_IF_ERROR(fault_.Next());
+    return real_.CountKinds(now, generation, versions);
+  }
   absl::StatusOr<uint64_t> HighestGeneration() const override {
     SIGNET_RETURN_IF_ERROR(fault_.Next());
     return real_.HighestGeneration();
@@ -95,6 +99,11 @@ class FailingTokenTable final : public store::TokenTable {
     SIGNET_RETURN_IF_ERROR(fault_.Next());
     return real_.CountOpen(now);
   }
+  absl::StatusOr<std::vector<store::TokenTally>> CountStates(absl::Time now,
+                                                             absl::Time expiring_before) const override {
+    SIGNET_RETURN_IF_ERROR(fault_.Next());
+    return real_.CountStates(now, expiring_before);
+  }
   absl::StatusOr<int64_t> RevokeOfNode(absl::string_view node, absl::Time now) override {
     SIGNET_RETURN_IF_ERROR(fault_.Next());
     return real_.RevokeOfNode(node, now);
@@ -115,6 +124,10 @@ class FailingBlockTable final : public store::BlockTable {
   absl::StatusOr<store::BlockRow> Find(absl::string_view node) const override {
     SIGNET_RETURN_IF_ERROR(fault_.Next());
     return real_.Find(node);
+  }
+  absl::StatusOr<int64_t> Count() const override {
+    SIGNET_RETURN_IF_ERROR(fault_.Next());
+    return real_.Count();
   }
   absl::Status Insert(const store::BlockRow& row) override {
     SIGNET_RETURN_IF_ERROR(fault_.Next());

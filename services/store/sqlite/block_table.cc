@@ -17,6 +17,12 @@ absl::StatusOr<BlockRow> SqliteBlockTable::Find(absl::string_view node) const {
   return row;
 }
 
+absl::StatusOr<int64_t> SqliteBlockTable::Count() const {
+  Statement statement(connection_, "SELECT count(*) FROM blocks");
+  SIGNET_RETURN_IF_ERROR(statement.Next().status());
+  return statement.ReadInt();
+}
+
 absl::Status SqliteBlockTable::Insert(const BlockRow& row) {
   Statement statement(connection_, "INSERT INTO blocks (node, reason, blocked_by, blocked_at) VALUES (?1, ?2, ?3, ?4)");
   return statement.Text(row.node).Text(row.reason).Text(row.blocked_by).Time(row.blocked_at).Run().status();

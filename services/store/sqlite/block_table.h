@@ -11,6 +11,7 @@ class SqliteBlockTable final : public BlockTable {
  public:
   explicit SqliteBlockTable(Connection& connection) : connection_(connection) {}
   absl::StatusOr<BlockRow> Find(absl::string_view node) const override;
+  absl::StatusOr<int64_t> Count() const override;
   absl::Status Insert(const BlockRow& row) override;
   absl::StatusOr<bool> Delete(absl::string_view node) override;
 

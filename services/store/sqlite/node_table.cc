@@ -108,6 +108,46 @@ absl::StatusOr<NodeCounts> SqliteNodeTable::Count(absl::Time now) const {
   return counts;
 }
 
+// Of the node's row; the plus keeps SQLite from the index over not_after, which leads to the rows one by one.
+#define SIGNET_NODE_IS_CERTIFIED "+not_after >= ?1 AND name NOT IN (SELECT node FROM blocks)"
+
+absl::StatusOr<NodeTallies> SqliteNodeTable::CountKinds(absl::Time now, uint64_t generation, int versions) const {
+  NodeTallies tallies;
+  Statement evidence(connection_,
+                     "SELECT evidence, count(*) FROM nodes CROSS JOIN identities USING (key_id) "
+                     "WHERE " SIGNET_NODE_IS_CERTIFIED " GROUP BY evidence");
+  evidence.Time(now);
+  while (true) {
+    SIGNET_ASSIGN_OR_RETURN(const bool found, evidence.Next());
+    if (!found) break;
+    const int kind = static_cast<int>(evidence.ReadInt());
+    tallies.by_evidence.push_back({kind, evidence.ReadInt()});
+  }
+  // A generation is stored as the int64 with the same bits: what is negative there is ahead of every sane one.
+  Statement bundle(connection_,
+                   "SELECT CASE WHEN loaded_generation = 0 THEN 4 WHEN loaded_generation = ?2 THEN 1 "
+                   "WHEN loaded_generation BETWEEN 1 AND ?2 THEN 2 ELSE 3 END AS loaded, count(*) "
+                   "FROM nodes WHERE " SIGNET_NODE_IS_CERTIFIED " GROUP BY loaded");
+  bundle.Time(now).Uint(generation);
+  while (true) {
+    SIGNET_ASSIGN_OR_RETURN(const bool found, bundle.Next());
+    if (!found) break;
+    const auto loaded = static_cast<LoadedBundle>(bundle.ReadInt());
+    tallies.by_bundle.push_back({loaded, bundle.ReadInt()});
+  }
+  Statement adapter(connection_,
+                    "SELECT adapter_version, count(*) AS daemons FROM nodes WHERE " SIGNET_NODE_IS_CERTIFIED
+                    " GROUP BY adapter_version ORDER BY daemons DESC, adapter_version LIMIT ?2");
+  adapter.Time(now).Int(versions);
+  while (true) {
+    SIGNET_ASSIGN_OR_RETURN(const bool found, adapter.Next());
+    if (!found) break;
+    std::string version = adapter.ReadBytes();
+    tallies.by_adapter.push_back({std::move(version), adapter.ReadInt()});
+  }
+  return tallies;
+}
+
 absl::StatusOr<uint64_t> SqliteNodeTable::HighestGeneration() const {
   // Stored as the int64 with the same bits: what is negative there is the higher.
   Statement statement(connection_,

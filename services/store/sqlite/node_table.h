@@ -17,6 +17,7 @@ class SqliteNodeTable final : public NodeTable {
   absl::StatusOr<std::vector<NodeRow>> List(absl::string_view after_name, absl::string_view after_daemon,
                                             int limit) const override;
   absl::StatusOr<NodeCounts> Count(absl::Time now) const override;
+  absl::StatusOr<NodeTallies> CountKinds(absl::Time now, uint64_t generation, int versions) const override;
   absl::StatusOr<uint64_t> HighestGeneration() const override;
   absl::StatusOr<IdentityRow> FindIdentity(absl::string_view key_id) const override;
   absl::Status InsertIdentity(const IdentityRow& row) override;

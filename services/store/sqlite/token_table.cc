@@ -135,6 +135,25 @@ absl::StatusOr<int64_t> SqliteTokenTable::CountOpen(absl::Time now) const {
   return statement.ReadInt();
 }
 
+absl::StatusOr<std::vector<TokenTally>> SqliteTokenTable::CountStates(absl::Time now,
+                                                                      absl::Time expiring_before) const {
+  Statement statement(connection_,
+                      "SELECT kind, CASE WHEN revoked <> 0 THEN 5 WHEN kind NOT IN (2, 3) AND uses <> 0 THEN 3 "
+                      "WHEN expires_at <= ?1 THEN 4 WHEN expires_at < ?2 THEN 2 ELSE 1 END AS state, count(*) "
+                      "FROM tokens GROUP BY kind, state");
+  statement.Time(now).Time(expiring_before);
+  std::vector<TokenTally> tallies;
+  while (true) {
+    SIGNET_ASSIGN_OR_RETURN(const bool found, statement.Next());
+    if (!found) return tallies;
+    TokenTally tally;
+    tally.kind = static_cast<int>(statement.ReadInt());
+    tally.state = static_cast<TokenState>(statement.ReadInt());
+    tally.count = statement.ReadInt();
+    tallies.push_back(tally);
+  }
+}
+
 absl::StatusOr<int64_t> SqliteTokenTable::RevokeOfNode(absl::string_view node, absl::Time now) {
   Statement statement(connection_, "UPDATE tokens SET revoked = 1 WHERE node = ?2 AND " SIGNET_TOKEN_IS_OPEN_AT("?1"));
   return statement.Time(now).Text(node).Run();

@@ -15,6 +15,7 @@ class SqliteTokenTable final : public TokenTable {
   absl::Status Update(const TokenRow& row) override;
   absl::StatusOr<TokenPage> List(const TokenQuery& query) const override;
   absl::StatusOr<int64_t> CountOpen(absl::Time now) const override;
+  absl::StatusOr<std::vector<TokenTally>> CountStates(absl::Time now, absl::Time expiring_before) const override;
   absl::StatusOr<int64_t> RevokeOfNode(absl::string_view node, absl::Time now) override;
   absl::StatusOr<int64_t> RevokeOfLabel(absl::string_view label, absl::Time now) override;
 

@@ -1,6 +1,7 @@
 // What every backend promises. A backend's test program instantiates it with a factory:
 //   INSTANTIATE_TEST_SUITE_P(Sqlite, StoreConformance, ::testing::Values(MakeSqliteStore));
 //   INSTANTIATE_TEST_SUITE_P(Sqlite, TokenListing, ::testing::Values(MakeSqliteStore));
+//   INSTANTIATE_TEST_SUITE_P(Sqlite, NodeCounting, ::testing::Values(MakeSqliteStore));
 //   INSTANTIATE_TEST_SUITE_P(Sqlite, CertificateEnds, ::testing::Values(MakeSqliteStore));
 #ifndef SIGNET_TESTS_SERVICES_STORE_CONFORMANCE_H_
 #define SIGNET_TESTS_SERVICES_STORE_CONFORMANCE_H_
@@ -109,6 +110,26 @@ class TokenListing : public StoreConformance {
       query.after_token = page->next_token;
     } while (!query.after_token.empty());
     return pages;
+  }
+};
+
+// Enrolled nodes, each with its live key.
+class NodeCounting : public StoreConformance {
+ protected:
+  void Enrol(const std::string& name, int evidence, uint64_t loaded, const std::string& adapter) {
+    IdentityRow identity = Identity("key of " + name, name);
+    identity.evidence = evidence;
+    NodeRow node = Node(name);
+    node.loaded_generation = loaded;
+    node.adapter_version = adapter;
+    ASSERT_EQ(Write([&](Tables& tables) -> absl::Status {
+                SIGNET_RETURN_IF_ERROR(tables.nodes().InsertIdentity(identity));
+                return tables.nodes().Put(node);
+              }),
+              absl::OkStatus());
+  }
+  NodeTallies Count(absl::Time now, uint64_t generation, int versions) {
+    return *Read([&](const Tables& tables) { return tables.nodes().CountKinds(now, generation, versions); });
   }
 };
 

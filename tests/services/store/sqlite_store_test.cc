@@ -43,6 +43,7 @@ class SqliteUnderTest final : public StoreUnderTest {
 const MakeStoreUnderTest kMake = [](int max_waiting) { return std::make_unique<SqliteUnderTest>(max_waiting); };
 INSTANTIATE_TEST_SUITE_P(Sqlite, StoreConformance, ::testing::Values(kMake));
 INSTANTIATE_TEST_SUITE_P(Sqlite, TokenListing, ::testing::Values(kMake));
+INSTANTIATE_TEST_SUITE_P(Sqlite, NodeCounting, ::testing::Values(kMake));
 INSTANTIATE_TEST_SUITE_P(Sqlite, CertificateEnds, ::testing::Values(kMake));
 
 class SqliteStoreTest : public ::testing::Test {
