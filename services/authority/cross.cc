@@ -58,6 +58,11 @@ std::optional<Voucher> FindVoucher(const x509::Certificate& anchor, const std::v
 
 absl::Duration CrossLifetime(absl::Duration hold, absl::Duration longest_leaf) { return hold + 2 * longest_leaf; }
 
+absl::Duration CrossLifetimeWithin(const Authority& issuer, const Authority& subject, absl::Duration lifetime,
+                                   absl::Time now) {
+  return std::min({lifetime, issuer.certificate.not_after() - now, subject.anchor.not_after() - now});
+}
+
 // RFC 5280 section 4.2.1.9: the path length counts the CA certificates that follow, without the leaf.
 absl::Status CheckMayVouch(const Authority& issuer, std::size_t intermediates) {
   std::vector<x509::Certificate> path = issuer.intermediates;

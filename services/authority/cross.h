@@ -21,6 +21,11 @@ inline constexpr std::size_t kMostAbove = 6;
 // the hold plus two leaf lifetimes.
 absl::Duration CrossLifetime(absl::Duration hold, absl::Duration longest_leaf);
 
+// `lifetime`, or as much of it as `issuer` and the anchor of `subject` still live: past the end of either nobody needs
+// the cross certificate.
+absl::Duration CrossLifetimeWithin(const Authority& issuer, const Authority& subject, absl::Duration lifetime,
+                                   absl::Time now);
+
 // False when both have one anchor, as two subordinates of one root: who verifies the one verifies the other.
 bool NeedsCross(const Authority& former, const Authority& next);
 

@@ -39,7 +39,8 @@ std::size_t PartLength(absl::string_view text) {
 
 }  // namespace
 
-absl::Status CheckSubjectIsFree(absl::string_view subject, const std::vector<store::AuthorityRow>& rows) {
+absl::Status CheckSubjectIsFree(absl::string_view subject, const std::vector<store::AuthorityRow>& rows,
+                                const std::vector<store::AuthorityRequestRow>& requests) {
   const auto name_der = x509::NameDerFromText(subject);
   if (!name_der.ok()) return Refused(name_der.status().message());
   const std::string wanted = Folded(x509::NameTextFromDer(*name_der));
@@ -49,10 +50,16 @@ absl::Status CheckSubjectIsFree(absl::string_view subject, const std::vector<sto
     if (Folded(certificate.subject()) != wanted && Folded(anchor.subject()) != wanted) continue;
     return Refused(absl::StrCat("authority ", row.id, " has ", subject, ": verifiers could not tell them apart"));
   }
+  for (const store::AuthorityRequestRow& request : requests) {
+    if (request.withdrawn_at != absl::InfinitePast()) continue;
+    if (Folded(x509::NameTextFromDer(request.subject_der)) != wanted) continue;
+    return Refused(absl::StrCat("request ", request.id, " asks for ", subject));
+  }
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::string> NextSubject(absl::string_view subject, const std::vector<store::AuthorityRow>& rows) {
+absl::StatusOr<std::string> NextSubject(absl::string_view subject, const std::vector<store::AuthorityRow>& rows,
+                                        const std::vector<store::AuthorityRequestRow>& requests) {
   std::size_t begin = 0;
   while (begin < subject.size() && !absl::StartsWith(subject.substr(begin), kCommonName)) {
     begin += PartLength(subject.substr(begin)) + 1;
@@ -68,10 +75,10 @@ absl::StatusOr<std::string> NextSubject(absl::string_view subject, const std::ve
   } else {
     number = 1;
   }
-  // Each authority takes two names at most.
-  for (std::size_t tries = 0; tries <= 2 * rows.size(); ++tries) {
+  // Each authority takes two names at most, each request one.
+  for (std::size_t tries = 0; tries <= 2 * rows.size() + requests.size(); ++tries) {
     const std::string next = absl::StrCat(subject.substr(0, begin), name, " ", ++number, subject.substr(end));
-    const absl::Status free = CheckSubjectIsFree(next, rows);
+    const absl::Status free = CheckSubjectIsFree(next, rows, requests);
     if (free.ok()) return next;
     if (!x509::NameDerFromText(next).ok()) return free;
   }

@@ -21,51 +21,40 @@
 namespace signet::authority {
 namespace {
 
-constexpr std::size_t kMostPrepared = 2;
 constexpr std::size_t kLeastIdDigits = 8;
-
-// The cross certificate that activation will make has to fit into both.
-absl::Status CheckRoomForCross(const store::AuthorityRow& active, absl::Duration lifetime, const RotationRules& rules,
-                               absl::Time now) {
-  const absl::Duration cross = CrossLifetime(rules.hold, rules.longest_leaf);
-  SIGNET_ASSIGN_OR_RETURN(const x509::Certificate certificate, x509::Certificate::FromDer(active.certificate_der));
-  if (now + cross > certificate.not_after()) {
-    return Illegal(absl::StrCat("authority ", Described(active), " ends at ", TimeText(certificate.not_after()),
-                                "; it would have to vouch for its successor for ", DurationText(cross),
-                                ", the hold and two leaf lifetimes"),
-                   "set rotation.hold or profiles.service.lifetime in signetd.yaml lower, or, with an outage, "
-                   "signetctl authority emergency");
-  }
-  if (lifetime < cross) {
-    return Malformed(absl::StrCat("lifetime: is ", DurationText(lifetime), "; the hold and two leaf lifetimes are ",
-                                  DurationText(cross)));
-  }
-  return absl::OkStatus();
-}
 
 struct Wish {
   std::string subject;
   absl::Duration lifetime;
 };
 
+// A subordinate authority's certificate, or one above it, may forbid that another authority follows it.
+absl::Status CheckVouchesForRoots(const store::AuthorityRow& active) {
+  SIGNET_ASSIGN_OR_RETURN(const Authority authority, Unopened(active));
+  const absl::Status may = CheckMayVouch(authority, 0);
+  if (may.ok()) return may;
+  return Illegal(absl::StrCat("authority ", Described(active), " cannot vouch for a root: ", may.message()),
+                 "signetctl authority create --subordinate --subject 'CN=…', for the same root to sign; or, with an "
+                 "outage, signetctl authority emergency");
+}
+
 absl::StatusOr<Wish> Judge(const Ground& ground, const PrepareRequest& request, const RotationRules& rules,
                            absl::Time now) {
-  const auto prepared = ground.InState(store::AuthorityState::kPrepared);
-  if (prepared.size() >= kMostPrepared) {
-    return Illegal(
-        absl::StrCat("authorities ", Described(*prepared[0]), " and ", Described(*prepared[1]),
-                     " are prepared, and each is live trust"),
-        absl::StrCat(VerbCommand(Verb::kActivate, *prepared[0]), ", or ", VerbCommand(Verb::kWithdraw, *prepared[1])));
-  }
+  SIGNET_RETURN_IF_ERROR(CheckMayPrepare(ground));
   const store::AuthorityRow* active = ground.Active();
-  if (active == nullptr) return Illegal("there is no active authority for slurm", "signetctl authority list");
   Wish wish{request.subject, request.lifetime == absl::ZeroDuration() ? rules.lifetime : request.lifetime};
-  SIGNET_RETURN_IF_ERROR(CheckRoomForCross(*active, wish.lifetime, rules, now));
+  const absl::Duration cross = CrossLifetime(rules.hold, rules.longest_leaf);
+  SIGNET_RETURN_IF_ERROR(CheckRoomForCross(*active, cross, now));
+  SIGNET_RETURN_IF_ERROR(CheckVouchesForRoots(*active));
+  if (wish.lifetime < cross) {
+    return Malformed(absl::StrCat("lifetime: is ", DurationText(wish.lifetime),
+                                  "; the hold and two leaf lifetimes are ", DurationText(cross)));
+  }
   if (wish.subject.empty()) {
     SIGNET_ASSIGN_OR_RETURN(const x509::Certificate certificate, x509::Certificate::FromDer(active->certificate_der));
-    SIGNET_ASSIGN_OR_RETURN(wish.subject, NextSubject(certificate.subject(), ground.rows));
+    SIGNET_ASSIGN_OR_RETURN(wish.subject, NextSubject(certificate.subject(), ground.rows, ground.requests));
   }
-  SIGNET_RETURN_IF_ERROR(CheckSubjectIsFree(wish.subject, ground.rows));
+  SIGNET_RETURN_IF_ERROR(CheckSubjectIsFree(wish.subject, ground.rows, ground.requests));
   return wish;
 }
 
@@ -142,27 +131,31 @@ absl::StatusOr<Changed> Rotation::Prepare(const PrepareRequest& request, const a
   return changed;
 }
 
-absl::StatusOr<std::string> Rotation::FindId(absl::string_view text) const {
+absl::StatusOr<std::string> Rotation::FindId(absl::string_view text, bool requests) const {
   const std::string digits = absl::AsciiStrToLower(text);
   if (digits.size() < kLeastIdDigits || !std::all_of(digits.begin(), digits.end(), absl::ascii_isxdigit)) {
     return base::Refusal(absl::StatusCode::kInvalidArgument, base::kMalformed,
                          absl::StrCat("authority_id: must be at least ", kLeastIdDigits, " hexadecimal digits"),
                          "signetctl authority list");
   }
-  std::vector<store::AuthorityRow> rows;
+  std::vector<std::string> ids;
   SIGNET_RETURN_IF_ERROR(parts_.store.Read([&](const store::Tables& tables) -> absl::Status {
-    SIGNET_ASSIGN_OR_RETURN(rows, tables.authorities().List());
+    SIGNET_ASSIGN_OR_RETURN(const Ground ground, Survey(tables));
+    for (const store::AuthorityRow& row : ground.rows) ids.push_back(row.id);
+    for (const store::AuthorityRequestRow& row : ground.requests) {
+      if (requests) ids.push_back(row.id);
+    }
     return absl::OkStatus();
   }));
   std::string found;
-  for (const store::AuthorityRow& row : rows) {
-    if (!absl::StartsWith(row.id, digits)) continue;
+  for (const std::string& id : ids) {
+    if (!absl::StartsWith(id, digits)) continue;
     if (!found.empty()) {
       return base::Refusal(absl::StatusCode::kInvalidArgument, base::kMalformed,
                            "authority_id: begins more than one authority's id; give more digits",
                            "signetctl authority list");
     }
-    found = row.id;
+    found = id;
   }
   if (!found.empty()) return found;
   return base::Refusal(absl::StatusCode::kNotFound, base::kNotFound, "there is no authority with this id",

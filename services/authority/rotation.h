@@ -191,6 +191,9 @@ class Rotation {
  private:
   // Everything that `verb` stores, the audit record's origin and message aside. Signs.
   absl::StatusOr<Draft> DraftOf(Verb verb, const store::AuthorityRow& row, const Ground& ground, absl::Time now) const;
+  // A step with a request instead of an authority: it can be withdrawn.
+  absl::StatusOr<Changed> ChangeRequested(const ChangeRequest& request, const std::string& id, const Ground& ground,
+                                          const audit::Origin& origin);
   // Stores `draft` in one transaction; ABORTED when the tables are no longer what `ground` says.
   absl::Status Commit(const Draft& draft, const Ground& ground) const;
   // After a commit: an error says that the step was taken all the same.

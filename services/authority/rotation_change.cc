@@ -13,14 +13,15 @@
 #include "services/authority/trust_bundle.h"
 #include "services/base/reason.h"
 #include "services/base/status_macros.h"
+#include "services/x509/name.h"
 
 namespace signet::authority {
 namespace {
 
 // Signing leaves again, it must outlive them: those it signs last, and those that replace them.
 absl::Status CheckRollback(const store::AuthorityRow& row, const RotationRules& rules, absl::Time now) {
-  if (row.custody == kForeignCustody) {
-    return Illegal(absl::StrCat("authority ", Described(row), " was imported without its key, and signs nothing here"),
+  if (IsImported(row)) {
+    return Illegal(absl::StrCat("authority ", Described(row), " was imported, and signs no leaves here"),
                    "signetctl authority prepare");
   }
   SIGNET_ASSIGN_OR_RETURN(const x509::Certificate certificate, x509::Certificate::FromDer(row.certificate_der));
@@ -77,6 +78,10 @@ std::vector<std::string> StepsOf(Verb verb, const store::AuthorityRow& row, cons
             "signed is accepted until it ends; where its key may be stolen, use emergency instead");
       } else {
         add(Described(row), " leaves the trust bundle for good");
+        if (const auto anchor = AnchorOf(row); anchor.ok() && !row.anchor_der.empty()) {
+          add("so does its root ", anchor->subject(),
+              ": another authority below it has to be imported before this step, or hangs below another root");
+        }
       }
       for (const store::CrossRow& cross : ground.crosses) {
         const store::AuthorityRow* issuer = ground.Find(cross.issuer_id);
@@ -110,13 +115,6 @@ void ScrubAfterDestroy(store::Store& store, Plan& plan) {
                                     "; repeat the command, or restart signetd"));
 }
 
-void AddCross(const store::CrossRow& row, audit::Event& event) {
-  event.facts["cross_serial"] = row.serial;
-  event.facts["cross_not_after"] = TimeText(row.not_after);
-  const auto cross = x509::Certificate::FromDer(row.certificate_der);
-  if (cross.ok()) event.facts["cross_tbs_sha256"] = absl::BytesToHexString(x509::Sha256(cross->tbs_der()));
-}
-
 }  // namespace
 
 absl::StatusOr<Draft> Rotation::DraftOf(Verb verb, const store::AuthorityRow& row, const Ground& ground,
@@ -142,9 +140,8 @@ absl::StatusOr<Draft> Rotation::DraftOf(Verb verb, const store::AuthorityRow& ro
       SIGNET_ASSIGN_OR_RETURN(const auto issuer, parts_.authorities.Find(former.id));
       SIGNET_ASSIGN_OR_RETURN(const auto subject, parts_.authorities.Find(next.id));
       if (NeedsCross(*issuer, *subject)) {
-        // Past the end of the former one nobody trusts what it vouches for.
         const absl::Duration lifetime =
-            std::min(CrossLifetime(rules_.hold, rules_.longest_leaf), issuer->certificate.not_after() - now);
+            CrossLifetimeWithin(*issuer, *subject, CrossLifetime(rules_.hold, rules_.longest_leaf), now);
         SIGNET_ASSIGN_OR_RETURN(draft.cross, MakeCross(*issuer, *subject, lifetime, parts_.random.Bytes(20), now));
         AddCross(*draft.cross, event);
       }
@@ -166,13 +163,48 @@ absl::StatusOr<Draft> Rotation::DraftOf(Verb verb, const store::AuthorityRow& ro
   return draft;
 }
 
+absl::StatusOr<Changed> Rotation::ChangeRequested(const ChangeRequest& request, const std::string& id,
+                                                  const Ground& ground, const audit::Origin& origin) {
+  const store::AuthorityRequestRow* row = ground.FindRequest(id);
+  if (row == nullptr) return Illegal("the authority went meanwhile", "signetctl authority list");
+  const std::string described = absl::StrCat(x509::NameTextFromDer(row->subject_der), " (", ShortId(row->id), ")");
+  if (request.verb != Verb::kWithdraw) {
+    return Illegal(absl::StrCat(VerbName(request.verb), ": ", described, " is only asked for, and no authority yet"),
+                   IsOpen(*row) ? "signetctl authority import --chain FILE" : "signetctl authority list");
+  }
+  Changed changed{id, {}, false, true};
+  changed.plan.bundle_generation = ground.newest.generation;
+  if (!IsOpen(*row)) {
+    changed.plan.steps = {absl::StrCat("the request for ", described, " was withdrawn already")};
+    if (!request.dry_run) ScrubAfterDestroy(parts_.store, changed.plan);
+    return changed;
+  }
+  changed.plan.steps = {absl::StrCat("the request for ", described,
+                                     " is dropped, and its key wiped from the store; "
+                                     "backups made before keep it, sealed"),
+                        "a certificate that somebody makes for it is worth nothing any more"};
+  if (request.dry_run) return changed;
+  Draft draft;
+  draft.withdrawn_request = id;
+  draft.withdrawn_at = parts_.clock.Now();
+  draft.event.origin = origin;
+  draft.event.action = "authority.withdraw";
+  draft.event.subject = id;
+  draft.event.message = absl::StrJoin(changed.plan.steps, "; ");
+  draft.event.facts = {{"certificate_subject", x509::NameTextFromDer(row->subject_der)}, {"from", "REQUESTED"}};
+  SIGNET_RETURN_IF_ERROR(Commit(draft, ground));
+  changed.changed = true;
+  ScrubAfterDestroy(parts_.store, changed.plan);
+  return changed;
+}
+
 absl::StatusOr<Changed> Rotation::Change(const ChangeRequest& request, const audit::Origin& origin, Plan* plan) {
   const bool forced = !request.force_reason.empty();
   if (forced) SIGNET_RETURN_IF_ERROR(CheckReason("force_reason", request.force_reason));
-  SIGNET_ASSIGN_OR_RETURN(const std::string id, FindId(request.authority_id));
+  SIGNET_ASSIGN_OR_RETURN(const std::string id, FindId(request.authority_id, true));
   const absl::Time now = parts_.clock.Now();
   Ground ground;
-  Changed changed{id, {}, false};
+  Changed changed{id, {}, false, false};
   const auto survey = [&](const store::Tables& tables) -> absl::Status {
     SIGNET_ASSIGN_OR_RETURN(ground, Survey(tables));
     const store::AuthorityRow* found = ground.Find(id);
@@ -184,7 +216,11 @@ absl::StatusOr<Changed> Rotation::Change(const ChangeRequest& request, const aud
   };
   SIGNET_RETURN_IF_ERROR(parts_.store.Read(survey));
   const store::AuthorityRow* row = ground.Find(id);
-  if (row == nullptr) return Illegal("the authority went meanwhile", "signetctl authority list");
+  if (row == nullptr) {
+    SIGNET_ASSIGN_OR_RETURN(changed, ChangeRequested(request, id, ground, origin));
+    *plan = changed.plan;
+    return changed;
+  }
   changed.plan.bundle_generation = ground.newest.generation;
   if (IsTaken(request.verb, *row)) {
     changed.plan.steps = {absl::StrCat(Described(*row), " is ", StateName(row->state), " already")};

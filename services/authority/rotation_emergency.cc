@@ -13,6 +13,7 @@
 #include "services/authority/rotation_words.h"
 #include "services/authority/trust_bundle.h"
 #include "services/base/status_macros.h"
+#include "services/x509/name.h"
 
 namespace signet::authority {
 namespace {
@@ -50,6 +51,14 @@ std::vector<std::string> StepsOf(const Ground& ground, absl::string_view stolen_
     steps.push_back(absl::StrCat(Described(row), " leaves the trust bundle for good",
                                  row.id == stolen_id ? "" : ": by it the stolen key would still be accepted"));
   }
+  std::set<std::string> roots;
+  for (const store::AuthorityRow& row : revoked) {
+    const auto anchor = AnchorOf(row);
+    if (row.anchor_der.empty() || !anchor.ok() || !roots.insert(anchor->subject()).second) continue;
+    steps.push_back(absl::StrCat("the root ", anchor->subject(), " leaves with ", NameOf(row),
+                                 ": whoever trusts it accepts whatever was signed below it. It does not come back, so "
+                                 "that the next subordinate authority needs another root"));
+  }
   if (!new_subject.empty()) {
     steps.push_back(absl::StrCat("a new root, ", new_subject, ", signs from now on; nothing vouches for it"));
   }
@@ -65,6 +74,11 @@ std::vector<std::string> StepsOf(const Ground& ground, absl::string_view stolen_
     if (leaves) continue;
     steps.push_back(absl::StrCat(
         Described(*row), " stays prepared; its key lay beside the stolen one: ", VerbCommand(Verb::kWithdraw, *row)));
+  }
+  for (const store::AuthorityRequestRow& row : ground.requests) {
+    if (!IsOpen(row)) continue;
+    steps.push_back(absl::StrCat("the key of the request for ", x509::NameTextFromDer(row.subject_der),
+                                 " lay beside the stolen one: signetctl authority withdraw ", ShortId(row.id)));
   }
   return steps;
 }
@@ -98,7 +112,7 @@ absl::StatusOr<Replacement> Rotation::ReplaceStolen(const StolenRequest& request
   std::string subject;
   if (tainted.count(active->id) != 0) {
     SIGNET_ASSIGN_OR_RETURN(const x509::Certificate certificate, x509::Certificate::FromDer(active->certificate_der));
-    SIGNET_ASSIGN_OR_RETURN(subject, NextSubject(certificate.subject(), ground.rows));
+    SIGNET_ASSIGN_OR_RETURN(subject, NextSubject(certificate.subject(), ground.rows, ground.requests));
   }
   replacement.plan.bundle_generation = ground.newest.generation + 1;
   replacement.plan.steps = StepsOf(ground, id, draft.changed, subject, replacement.plan.bundle_generation);

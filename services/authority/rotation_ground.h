@@ -13,6 +13,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "services/audit/audit_log.h"
+#include "services/authority/authority.h"
 #include "services/keys/custody.h"
 #include "services/store/store.h"
 
@@ -21,16 +22,26 @@ namespace signet::authority {
 // What one snapshot says.
 struct Ground {
   std::vector<store::AuthorityRow> rows;
+  std::vector<store::AuthorityRequestRow> requests;
   std::vector<store::CrossRow> crosses;
   store::BundleRow newest;
 
   // Null when there is none.
   const store::AuthorityRow* Find(absl::string_view id) const;
+  const store::AuthorityRequestRow* FindRequest(absl::string_view id) const;
   const store::AuthorityRow* Active() const;
   // Of purpose Slurm, oldest first.
   std::vector<const store::AuthorityRow*> InState(store::AuthorityState state) const;
 };
 absl::StatusOr<Ground> Survey(const store::Tables& tables);
+
+inline bool IsOpen(const store::AuthorityRequestRow& row) { return row.withdrawn_at == absl::InfinitePast(); }
+// As cross.h reads an authority: without its signer and what its leaves carry.
+absl::StatusOr<Authority> Unopened(const store::AuthorityRow& row);
+// FAILED_PRECONDITION when two are prepared, or none is active.
+absl::Status CheckMayPrepare(const Ground& ground);
+// FAILED_PRECONDITION when `active` does not live long enough to vouch for a successor for `cross`.
+absl::Status CheckRoomForCross(const store::AuthorityRow& active, absl::Duration cross, absl::Time now);
 
 // `rows` with those of `changed` in the place of the old ones, or behind them.
 std::vector<store::AuthorityRow> After(const Ground& ground, const std::vector<store::AuthorityRow>& changed);
@@ -44,10 +55,17 @@ absl::StatusOr<std::set<std::string>> Tainted(const Ground& ground, absl::string
 struct Draft {
   std::vector<store::AuthorityRow> added;
   std::vector<store::AuthorityRow> changed;  // in this order: who retires comes before who becomes active
+  std::optional<store::AuthorityRequestRow> requested;
+  std::string answered_request;  // id: its authority is among `added`; empty: none, here and below
+  std::string withdrawn_request;
+  absl::Time withdrawn_at;
   std::optional<store::CrossRow> cross;
   std::optional<store::BundleRow> bundle;
   audit::Event event;
 };
+
+// What the audit log says of a cross certificate.
+void AddCross(const store::CrossRow& row, audit::Event& event);
 
 // The bundle of what is trusted among `rows`; nullopt when the newest holds the same. Signs.
 absl::StatusOr<std::optional<store::BundleRow>> BundleOf(const std::vector<store::AuthorityRow>& rows,

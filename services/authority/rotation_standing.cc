@@ -5,6 +5,7 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
+#include "services/authority/cross.h"
 #include "services/authority/custody_label.h"
 #include "services/authority/gate_words.h"
 #include "services/authority/known_bundles.h"
@@ -143,6 +144,28 @@ absl::Status Holding(const store::Tables& tables, const store::AuthorityRow& row
   return absl::OkStatus();
 }
 
+// Past `prepare_by` nothing but an outage leads away from `active`.
+absl::Status WarnOfEnd(const store::AuthorityRow& active, bool prepared, absl::Duration cross, absl::Time now,
+                       Standing& standing) {
+  SIGNET_ASSIGN_OR_RETURN(const x509::Certificate certificate, x509::Certificate::FromDer(active.certificate_der));
+  standing.prepare_by = certificate.not_after() - cross;
+  if (prepared || now < standing.prepare_by - kPrepareWarning) return absl::OkStatus();
+  const std::string end = absl::StrCat(NameOf(active), " ends at ", TimeText(certificate.not_after()));
+  const std::string why = absl::StrCat("it has to vouch for its successor for ", DurationText(cross));
+  if (now > standing.prepare_by) {
+    standing.warning =
+        absl::StrCat(end, ", and since ", TimeText(standing.prepare_by), " no other can be prepared: ", why);
+    standing.warning_next =
+        "set rotation.hold or profiles.service.lifetime in signetd.yaml lower, then "
+        "signetctl authority prepare";
+    return absl::OkStatus();
+  }
+  standing.warning = absl::StrCat(end, "; the next one can be prepared until ", TimeText(standing.prepare_by), " (in ",
+                                  DurationText(standing.prepare_by - now), "), since ", why);
+  standing.warning_next = "signetctl authority prepare";
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<Standing> Rotation::Stand() const {
@@ -158,6 +181,8 @@ absl::StatusOr<Standing> Rotation::Stand() const {
     const auto retired = ground.InState(store::AuthorityState::kRetired);
     std::vector<Blocker> theft;
     if (active != nullptr) {
+      const absl::Duration cross = CrossLifetime(rules_.hold, rules_.longest_leaf);
+      SIGNET_RETURN_IF_ERROR(WarnOfEnd(*active, !prepared.empty(), cross, now, standing));
       SIGNET_ASSIGN_OR_RETURN(theft, AfterTheft(tables, ground, *active, rules_.longest_leaf, now));
     }
     if (!theft.empty()) {

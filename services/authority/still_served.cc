@@ -59,7 +59,7 @@ struct Question {
   std::map<HostProgram, store::ProbeRow> probes;
   Acks acks;
 
-  bool is_foreign() const { return authority.custody == kForeignCustody; }
+  bool is_imported() const { return IsImported(authority); }
 };
 
 // Why `service` may still serve a certificate that only the authority's root vouches for; empty when it does not.
@@ -72,7 +72,7 @@ absl::StatusOr<std::string> ServiceFault(const Question& question, const std::st
   for (const store::CertificateRow& row : live) {
     if (row.authority_id == question.authority.id) keys.insert(row.spki_sha256);
   }
-  const bool may_have_one = question.is_foreign() || !keys.empty();
+  const bool may_have_one = question.is_imported() || !keys.empty();
   const auto served = ServedSerials(service, question.reports, question.probes);
   std::vector<std::string> hosts;
   absl::Time seen_at = absl::InfinitePast();  // of the last one that is not known to serve a newer one
@@ -128,7 +128,7 @@ absl::Status AddServices(const Question& question, std::vector<Blocker>& blocker
 absl::StatusOr<bool> NeedsAuthority(const Question& question, const store::NodeRow& node) {
   const auto newest = question.tables.certificates().Find(node.serial);
   if (!newest.ok() && !absl::IsNotFound(newest.status())) return newest.status();
-  if (!newest.ok() && question.is_foreign()) return true;
+  if (!newest.ok() && question.is_imported()) return true;
   if (newest.ok() && newest->authority_id == question.authority.id &&
       newest->state != store::CertificateState::kRevoked) {
     return true;
@@ -138,7 +138,7 @@ absl::StatusOr<bool> NeedsAuthority(const Question& question, const store::NodeR
   if (probe->second.served_serial.empty() || question.acks.After(node.name, probe->second.probed_at)) return false;
   SIGNET_ASSIGN_OR_RETURN(const SignedBy by,
                           WhoSigned(question.tables, probe->second.served_serial, question.authority.id));
-  return by == SignedBy::kThisAuthority || (by == SignedBy::kNobodyHere && question.is_foreign());
+  return by == SignedBy::kThisAuthority || (by == SignedBy::kNobodyHere && question.is_imported());
 }
 
 // Whether a daemon may have an older certificate than its newest, and is not named by StillServed.
@@ -202,7 +202,7 @@ absl::Status AddReplacedNodes(const Question& question, std::vector<Blocker>& bl
 }
 
 absl::Status AddUnlisted(const Question& question, std::vector<Blocker>& blockers) {
-  if (!question.is_foreign() || question.acks.Any(kUnlisted)) return absl::OkStatus();
+  if (!question.is_imported() || question.acks.Any(kUnlisted)) return absl::OkStatus();
   SIGNET_ASSIGN_OR_RETURN(const x509::Certificate certificate,
                           x509::Certificate::FromDer(question.authority.certificate_der));
   if (certificate.not_after() < question.now) return absl::OkStatus();

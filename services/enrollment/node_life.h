@@ -45,8 +45,8 @@ class NodeLife {
                                    const audit::Origin& origin);
   // Lifts the block and nothing else: the node enrols again with a token (or approval, or pod) made after this.
   absl::StatusOr<NodeChange> Unblock(const std::vector<std::string>& nodes, const audit::Origin& origin);
-  // Takes the names out of the ledger: identity keys end, open tokens are revoked, approvals and what the hosts reported
-  // of themselves dropped, so that they close no gate of a rotation any more. A block stays.
+  // Takes the names out of the ledger: identity keys end, open tokens are revoked, approvals and what the hosts
+  // reported of themselves dropped, so that they close no gate of a rotation any more. A block stays.
   absl::StatusOr<NodeChange> Forget(const std::vector<std::string>& nodes, const audit::Origin& origin);
   // Admits the identity key `key_id` (32 hex digits) for one daemon of one node, once, within `ttl` (zero: the
   // default). FAILED_PRECONDITION / NODE_BLOCKED for a blocked name; ALREADY_EXISTS when the key is or was one of the

@@ -55,11 +55,27 @@ absl::Status LintSerial(const X509* certificate) {
 }
 
 // RFC 5280 section 4.1.1.2: the algorithm stands in the certificate twice, the same.
+// The one that keys::DefaultAlgorithm names, said anew. Our own authorities have P-256 or P-384 keys, imported ones
+// any.
+int SignatureNidOf(const x509::PublicKey& issuer_key) {
+  switch (issuer_key.type()) {
+    case x509::KeyType::kEcP256:
+      return NID_ecdsa_with_SHA256;
+    case x509::KeyType::kEcP384:
+      return NID_ecdsa_with_SHA384;
+    case x509::KeyType::kEcP521:
+      return NID_ecdsa_with_SHA512;
+    case x509::KeyType::kRsa:
+      return NID_sha256WithRSAEncryption;
+    default:
+      return NID_undef;
+  }
+}
+
 absl::Status LintSignatureAlgorithm(const X509* certificate, const x509::PublicKey& issuer_key) {
-  // An authority's key is P-256 or P-384: RootTemplate makes no other.
-  const int expected = issuer_key.type() == x509::KeyType::kEcP384 ? NID_ecdsa_with_SHA384 : NID_ecdsa_with_SHA256;
+  const int expected = SignatureNidOf(issuer_key);
   const int inner = OBJ_obj2nid(X509_get0_tbs_sigalg(certificate)->algorithm);
-  return Require(X509_get_signature_nid(certificate) == expected && inner == expected,
+  return Require(expected != NID_undef && X509_get_signature_nid(certificate) == expected && inner == expected,
                  "the signature algorithm is not the one of the issuer's key");
 }
 

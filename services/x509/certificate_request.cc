@@ -217,8 +217,7 @@ std::string EncodeAuthorityRequestInfo(absl::string_view subject_der, const Publ
       WriteDerExtension("2.5.29.19", true, WriteDer(kDerSequence, WriteDer(kDerBoolean, "\xff")));
   const std::string usage = WriteDerExtension("2.5.29.15", true, WriteDer(kDerBitString, kKeyUsage));
   return WriteRequestInfo(
-      subject_der, key,
-      WriteAttribute(kExtensionRequestOid, WriteDer(kDerSequence, absl::StrCat(constraints, usage))));
+      subject_der, key, WriteAttribute(kExtensionRequestOid, WriteDer(kDerSequence, absl::StrCat(constraints, usage))));
 }
 
 std::string AssembleRequest(absl::string_view info_der, SignatureAlgorithm algorithm, absl::string_view signature) {
