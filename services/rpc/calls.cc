@@ -145,6 +145,7 @@ grpc::Status Calls::Run(const Arrival& arrival, const Method& method, absl::Func
     }
   }
   const bool anybody = caller.role == v1::ROLE_PUBLIC;
+  if (!status.ok() && !WasDecided(status)) parts_.metrics.CountShed(ReasonFor(status));
   if (!status.ok() && (!WasDecided(status) || (anybody && !absl::IsPermissionDenied(status)))) {
     CountShed(ReasonFor(status));
   }
@@ -208,6 +209,7 @@ void Calls::Record(const audit::Event& event, const std::optional<store::Refusal
     return kept.has_value() ? tables.refusals().Insert(*kept) : absl::OkStatus();
   });
   if (recorded.ok()) return;
+  parts_.metrics.CountUnwritableAudit();
   parts_.logger.Error("audit.unwritable", {{"action", event.action},
                                            {"request_id", event.origin.request_id},
                                            {"message", std::string(recorded.message())}});

@@ -6,6 +6,7 @@
 #include "services/base/status_macros.h"
 #include "services/keys/sealed/sealed_custody.h"
 #include "services/server/first_start.h"
+#include "services/server/measured_store.h"
 #include "services/store/sqlite/sqlite_store.h"
 
 namespace signet::server {
@@ -32,7 +33,10 @@ absl::StatusOr<std::unique_ptr<Core>> Core::Open(const Config& config, const Sur
   auto core = std::unique_ptr<Core>(new Core(std::move(lock)));
   SIGNET_ASSIGN_OR_RETURN(KeyEncryptionKey kek, ReadOrCreateKek(config, around.random));
   const bool kek_created = kek.created;
-  SIGNET_ASSIGN_OR_RETURN(core->store, store::sqlite::Open({.path = DatabasePath(config)}, around.logger));
+  core->metrics = std::make_unique<telemetry::Metrics>(around.clock);
+  SIGNET_ASSIGN_OR_RETURN(std::unique_ptr<store::Store> store,
+                          store::sqlite::Open({.path = DatabasePath(config)}, around.logger));
+  core->store = std::make_unique<MeasuredStore>(std::move(store), *core->metrics);
   SIGNET_ASSIGN_OR_RETURN(core->custody, keys::sealed::SealedCustody::Create(std::move(kek.bytes), around.random));
   SIGNET_ASSIGN_OR_RETURN(
       const authority::Created created,

@@ -27,6 +27,7 @@
 #include "services/server/config.h"
 #include "services/store/store.h"
 #include "services/telemetry/logger.h"
+#include "services/telemetry/metrics.h"
 
 namespace signet::server {
 
@@ -40,6 +41,7 @@ struct Surroundings {
 // Members are destroyed in reverse: the lock on the data folder goes last.
 struct Core {
   files::FileLock lock;
+  std::unique_ptr<telemetry::Metrics> metrics;
   std::unique_ptr<store::Store> store;
   std::unique_ptr<keys::Custody> custody;
   std::unique_ptr<authority::Authorities> authorities;

@@ -9,6 +9,8 @@
 #include "absl/strings/str_join.h"
 #include "services/base/status_macros.h"
 #include "services/files/file.h"
+#include "services/server/first_start.h"
+#include "services/server/grpc_log.h"
 
 namespace signet::server {
 namespace {
@@ -25,6 +27,7 @@ Daemon::Daemon(const Config& config, const Surroundings& around, std::unique_ptr
     : config_(config),
       around_(around),
       core_(std::move(core)),
+      metrics_(*core_->metrics),
       pod_callers_(core_->pods == nullptr ? nullptr : std::make_unique<rpc::PodCallers>(*core_->pods, around.clock)),
       callers_(config.cluster, *core_->authorities, *core_->store, around.clock, pod_callers_.get()),
       calls_({callers_, access_, *core_->audit, *core_->store, around.clock, around.random, around.logger, metrics_},
@@ -51,8 +54,7 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const Config& config, cons
 }
 
 absl::Status Daemon::Listen() {
-  metrics_.SetVersion(Version());
-  if (config_.metrics_address != "off") SIGNET_RETURN_IF_ERROR(metrics_.Serve(config_.metrics_address));
+  SIGNET_RETURN_IF_ERROR(ServeMetrics());
   SIGNET_RETURN_IF_ERROR(ListenOnSocket(config_.admin, rpc::Listener::kAdminSocket));
   SIGNET_RETURN_IF_ERROR(ListenOnSocket(config_.controller, rpc::Listener::kControllerSocket));
   if (config_.grpc.address.empty()) return absl::OkStatus();
@@ -63,6 +65,19 @@ absl::Status Daemon::Listen() {
                                                  identity_->credentials(), quota_, config_.limits, calls_, engines_));
   around_.logger.Info("listening", {{"address", config_.grpc.address}, {"port", absl::StrCat(server->port())}});
   servers_.push_back(std::move(server));
+  ShowListener();
+  return absl::OkStatus();
+}
+
+absl::Status Daemon::ServeMetrics() {
+  metrics_.SetVersion(Version());
+  if (config_.metrics_address == "off") return absl::OkStatus();
+  SIGNET_RETURN_IF_ERROR(metrics_.Serve(config_.metrics_address));
+  collector_ = std::make_unique<Collector>(
+      Collector::Parts{*core_->store, *core_->custody, *core_->authorities, *core_->rotation, around_.clock,
+                       around_.random, around_.logger, metrics_},
+      config_.data_dir, DatabasePath(config_));
+  collector_->Start();
   return absl::OkStatus();
 }
 
@@ -97,6 +112,7 @@ void Daemon::Tick() {
     next_health_ = now + absl::Seconds(5);
     CheckHealth();
   }
+  metrics_.CountTlsFailures(GrpcLog::TakeTlsFailures());
   if (now < next_minute_) return;
   next_minute_ = now + absl::Minutes(1);
   calls_.Summarise();
@@ -120,7 +136,14 @@ void Daemon::RenewListener() {
     around_.logger.Error("listener.renewal_failed", {{"message", std::string(renewed.status().message())}});
   } else if (*renewed) {
     around_.logger.Info("listener.renewed", {{"next_at", absl::FormatTime(identity_->renew_at())}});
+    ShowListener();
   }
+}
+
+void Daemon::ShowListener() {
+  telemetry::Gauges gauges;
+  gauges.SetUntil(telemetry::metric::kServiceExpires, {"signetd"}, identity_->not_after());
+  metrics_.Show(telemetry::GaugeGroup::kListener, std::move(gauges));
 }
 
 void Daemon::Reload(const Config& wanted) {
@@ -149,6 +172,7 @@ void Daemon::ReloadServiceAccounts(const KubernetesSection& wanted) {
 void Daemon::Drain() {
   if (servers_.empty()) return;
   for (const auto& server : servers_) server->SetServing(false);
+  collector_.reset();
   std::vector<std::thread> ends;
   ends.reserve(servers_.size());
   for (const auto& server : servers_) ends.emplace_back([&server] { server->Shutdown(kDrain); });

@@ -16,6 +16,7 @@
 #include "services/rpc/edge_server.h"
 #include "services/rpc/engines.h"
 #include "services/rpc/pod_callers.h"
+#include "services/server/collector.h"
 #include "services/server/config.h"
 #include "services/server/core.h"
 #include "services/server/listener_identity.h"
@@ -53,14 +54,16 @@ class Daemon {
   Daemon(const Config& config, const Surroundings& around, std::unique_ptr<Core> core);
   absl::Status Listen();
   absl::Status ListenOnSocket(const SocketListener& socket, rpc::Listener listener);
+  absl::Status ServeMetrics();
   void CheckHealth();
   void RenewListener();
+  void ShowListener();
   void ReloadServiceAccounts(const KubernetesSection& wanted);
 
   Config config_;
   const Surroundings around_;
   std::unique_ptr<Core> core_;
-  telemetry::Metrics metrics_;
+  telemetry::Metrics& metrics_;
   const rpc::AccessTable access_;
   const std::unique_ptr<rpc::PodCallers> pod_callers_;  // null where Kubernetes is not configured
   const rpc::Callers callers_;
@@ -70,6 +73,7 @@ class Daemon {
   std::unique_ptr<ListenerIdentity> identity_;
   std::vector<std::unique_ptr<rpc::EdgeServer>> servers_;
   std::vector<std::string> bound_sockets_;
+  std::unique_ptr<Collector> collector_;  // null where metrics are off
   bool serving_ = false;
   absl::Time next_health_ = absl::InfinitePast();
   absl::Time next_minute_ = absl::InfinitePast();

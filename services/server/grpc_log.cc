@@ -14,6 +14,7 @@ namespace {
 // gRPC's hook is a plain function: where it writes to cannot arrive any other way. Its threads may still write while
 // the logger goes.
 std::atomic<bool> listener_lost = false;
+std::atomic<int64_t> tls_failures = 0;
 
 struct Target {
   base::Mutex mutex;
@@ -35,6 +36,8 @@ void Write(gpr_log_func_args* args) {
   if (args->severity == GPR_LOG_SEVERITY_ERROR && absl::StrContains(args->message, "Failed accept4")) {
     listener_lost.store(true);
   }
+  // Of failed handshakes too: see tests/services/server/collector_test.cc for the version that is linked.
+  if (absl::StrContains(args->message, "Handshake failed")) tls_failures.fetch_add(1);
   const base::MutexLock lock(TheTarget().mutex);
   if (TheTarget().logger != nullptr) TheTarget().logger->Debug("grpc", {{"message", std::string(args->message)}});
 }
@@ -49,6 +52,8 @@ GrpcLog::GrpcLog(telemetry::Logger& logger) {
 }
 
 bool GrpcLog::ListenerLost() { return listener_lost.load(); }
+
+int64_t GrpcLog::TakeTlsFailures() { return tls_failures.exchange(0); }
 
 GrpcLog::~GrpcLog() { PointTo(nullptr); }
 

@@ -2,6 +2,8 @@
 #ifndef SIGNET_SERVICES_SERVER_GRPC_LOG_H_
 #define SIGNET_SERVICES_SERVER_GRPC_LOG_H_
 
+#include <cstdint>
+
 #include "services/telemetry/logger.h"
 
 namespace signet::server {
@@ -14,6 +16,8 @@ class GrpcLog {
   ~GrpcLog();
   // True once gRPC gave up a listener: only a new process listens again.
   static bool ListenerLost();
+  // TLS handshakes of peers that failed since this was asked last.
+  static int64_t TakeTlsFailures();
   GrpcLog(const GrpcLog&) = delete;
   GrpcLog& operator=(const GrpcLog&) = delete;
 };

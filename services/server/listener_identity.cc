@@ -41,6 +41,7 @@ absl::StatusOr<rpc::NetworkIdentity> ListenerIdentity::Issue() {
   }
   const absl::Time now = clock_.Now();
   issued_at_ = now;
+  not_after_ = issued.not_after;
   renew_at_ = now + (issued.not_after - now) * 2 / 3;
   return identity;
 }

@@ -27,6 +27,7 @@ class ListenerIdentity {
                                                                   const base::Clock& clock, base::Random& random);
   const std::shared_ptr<rpc::NetworkCredentials>& credentials() const { return credentials_; }
   absl::Time renew_at() const { return renew_at_; }
+  absl::Time not_after() const { return not_after_; }
   // Issues the next one when it is time: true when it did. On an error the old one stays in use.
   absl::StatusOr<bool> RenewIfDue();
 
@@ -48,6 +49,7 @@ class ListenerIdentity {
   std::shared_ptr<rpc::NetworkCredentials> credentials_;
   absl::Time issued_at_;
   absl::Time renew_at_;
+  absl::Time not_after_;
 };
 
 }  // namespace signet::server

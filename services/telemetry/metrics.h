@@ -16,7 +16,7 @@
 namespace signet::telemetry {
 
 // Gauges that are measured, and replaced, together.
-enum class GaugeGroup { kInventory = 1, kSigners = 2, kStoreFiles = 3, kCollector = 4, kListener = 5 };
+enum class GaugeGroup { kInventory = 1, kRotation = 2, kSigners = 3, kStore = 4, kCollector = 5, kListener = 6 };
 
 // Thread-safe. services/telemetry/catalogue.h says what each metric means. A label value that is not on its label's
 // list counts as "other"; of a label without a list, so does one that is no word of 1–64 letters, digits, '_', '.', '/'
