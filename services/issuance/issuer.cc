@@ -9,7 +9,6 @@
 #include "services/authority/trust_bundle.h"
 #include "services/base/reason.h"
 #include "services/base/status_macros.h"
-#include "services/x509/certificate.h"
 #include "services/x509/certificate_template.h"
 
 namespace signet::issuance {
@@ -62,9 +61,7 @@ absl::StatusOr<Issued> Released(const x509::Certificate& certificate, const auth
   // changed in the store.
   if (certificate.tbs_der() != row.tbs_der) return Internal("the certificate's bytes are not those recorded");
   SIGNET_RETURN_IF_ERROR(certificate.VerifySignedBy(authority.certificate));
-  Issued issued{row.serial, certificate.pem(), certificate.not_after()};
-  for (const x509::Certificate& above : Above(authority, row.profile, now)) issued.chain_pem += above.pem();
-  return issued;
+  return Issued{row.serial, ChainPem(certificate, authority, row.profile, now), certificate.not_after()};
 }
 
 // Signs exactly the recorded bytes. ECDSA is randomised, so that a second signature differs; the certificate is known
@@ -85,6 +82,13 @@ void StoreIssued(store::Store& store, const x509::Certificate& certificate, cons
 }
 
 }  // namespace
+
+std::string ChainPem(const x509::Certificate& leaf, const authority::Authority& authority, store::Profile profile,
+                     absl::Time now) {
+  std::string chain = leaf.pem();
+  for (const x509::Certificate& above : Above(authority, profile, now)) chain += above.pem();
+  return chain;
+}
 
 absl::StatusOr<std::unique_ptr<Issuer>> Issuer::Create(authority::Authorities& authorities, store::Store& store,
                                                        base::Clock& clock, base::Random& random,
@@ -212,7 +216,7 @@ absl::StatusOr<Issued> Issuer::Repeat(const store::CertificateRow& row) const {
   if (state != store::AuthorityState::kActive && state != store::AuthorityState::kRetired) {
     return NotWorthHaving("its authority is neither active nor retired");
   }
-  if (row.state == store::CertificateState::kRevoked) return NotWorthHaving("it is revoked");
+  SIGNET_RETURN_IF_ERROR(CheckStands(row));
   if (row.not_after - clock_.Now() < (row.not_after - row.not_before) / 4) {
     return NotWorthHaving("under a quarter of its life is left");
   }

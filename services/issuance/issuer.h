@@ -16,6 +16,7 @@
 #include "services/policy/profile.h"
 #include "services/store/store.h"
 #include "services/telemetry/logger.h"
+#include "services/x509/certificate.h"
 #include "services/x509/public_key.h"
 
 namespace signet::issuance {
@@ -52,6 +53,11 @@ struct Issued {
   absl::Time not_after;
 };
 
+// `leaf`, PEM, with what its chain carries above it at `now`: what ended since the authorities were read is left off,
+// and of a probe's every cross certificate.
+std::string ChainPem(const x509::Certificate& leaf, const authority::Authority& authority, store::Profile profile,
+                     absl::Time now);
+
 // Thread-safe. References must outlive this.
 class Issuer {
  public:
@@ -72,8 +78,8 @@ class Issuer {
   // the authority was revoked since, which the store is asked right before the signature.
   absl::StatusOr<Issued> Release(Prepared prepared) const;
   // Answers again: the stored certificate, or a signature over the stored bytes when the first was lost.
-  // FAILED_PRECONDITION when it is no longer worth having: its authority is neither ACTIVE nor RETIRED, it is revoked,
-  // or under a quarter of its life is left.
+  // FAILED_PRECONDITION when it is no longer worth having: its authority is neither ACTIVE nor RETIRED, it or its
+  // authority is revoked, which the store is asked now, or under a quarter of its life is left.
   absl::StatusOr<Issued> Repeat(const store::CertificateRow& row) const;
 
  private:

@@ -1,42 +1,20 @@
 #include "services/kubernetes/api.h"
 
 #include <algorithm>
-#include <initializer_list>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "nlohmann/json.hpp"
-#include "services/base/reason.h"
 #include "services/base/status_macros.h"
+#include "services/kubernetes/answer.h"
 
 namespace signet::kubernetes {
 namespace {
 
-using Json = nlohmann::json;
-
 constexpr char kExtraPodName[] = "authentication.kubernetes.io/pod-name";
 constexpr char kExtraPodUid[] = "authentication.kubernetes.io/pod-uid";
 constexpr std::size_t kMaxQuoted = 200;
-
-// The value at `path`; null when it is not there.
-const Json& At(const Json& from, std::initializer_list<const char*> path) {
-  static const Json* const kNothing = new Json();
-  const Json* at = &from;
-  for (const char* key : path) {
-    if (!at->is_object()) return *kNothing;
-    const auto found = at->find(key);
-    if (found == at->end()) return *kNothing;
-    at = &*found;
-  }
-  return *at;
-}
-
-std::string TextAt(const Json& from, std::initializer_list<const char*> path) {
-  const Json& value = At(from, path);
-  return value.is_string() ? value.get<std::string>() : std::string();
-}
 
 // True for the literal, and for nothing that only looks like it.
 bool IsTrue(const Json& value) { return value.is_boolean() && value.get<bool>(); }
@@ -48,24 +26,6 @@ bool Holds(const Json& list, const std::string& text) {
 // user.extra's values are lists; one with two values would leave open which one counts.
 bool IsExactly(const Json& list, const std::string& text) {
   return list.is_array() && list.size() == 1 && list.front() == text;
-}
-
-// What stands between us and an answer: our own rights, redirects, trouble.
-absl::Status NoAnswer(long status, absl::string_view missing_right, absl::string_view grant) {
-  if (status == 401) {
-    return ApiUnavailable("the Kubernetes API does not take signetd's own service account token (401)",
-                          "check kubernetes.token_file, and that it is a token for this API server");
-  }
-  if (status == 403) {
-    return ApiUnavailable(absl::StrCat("signetd may not ", missing_right, " (403)"), grant);
-  }
-  return ApiUnavailable(absl::StrCat("the Kubernetes API answers with HTTP status ", status));
-}
-
-absl::StatusOr<Json> ReadObject(const HttpAnswer& answer, absl::string_view kind) {
-  Json object = Json::parse(answer.body, nullptr, /*allow_exceptions=*/false);
-  if (object.is_object() && TextAt(object, {"kind"}) == kind) return object;
-  return ApiUnavailable(absl::StrCat("the Kubernetes API's answer is no ", kind));
 }
 
 // The API server's own words, unless they hold a part of the token.

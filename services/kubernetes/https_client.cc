@@ -112,6 +112,16 @@ void HttpsClient::GiveBack(std::unique_ptr<Handle> handle) {
 }
 
 absl::StatusOr<HttpAnswer> HttpsClient::Send(const std::string& path, const std::string& json_body, Deadline deadline) {
+  return Ask(json_body.empty() ? Method::kGet : Method::kPost, path, json_body, deadline);
+}
+
+absl::StatusOr<HttpAnswer> HttpsClient::Patch(const std::string& path, absl::string_view merge_patch,
+                                              Deadline deadline) {
+  return Ask(Method::kPatch, path, merge_patch, deadline);
+}
+
+absl::StatusOr<HttpAnswer> HttpsClient::Ask(Method method, const std::string& path, absl::string_view body,
+                                            Deadline deadline) {
   SIGNET_ASSIGN_OR_RETURN(const base::SecretBytes token, OwnToken(endpoint_.token_file));
   SIGNET_ASSIGN_OR_RETURN(std::unique_ptr<Handle> handle, Take(deadline));
   const Lease lease(*this, std::move(handle));
@@ -153,11 +163,13 @@ absl::StatusOr<HttpAnswer> HttpsClient::Send(const std::string& path, const std:
   base::WipeString(bearer);
   curl_slist* headers = curl_slist_append(nullptr, "Accept: application/json");
   const absl::Cleanup free_headers = [&headers] { curl_slist_free_all(headers); };
-  if (!json_body.empty()) {
-    headers = curl_slist_append(headers, "Content-Type: application/json");
+  if (method != Method::kGet) {
+    headers = curl_slist_append(headers, method == Method::kPost ? "Content-Type: application/json"
+                                                                 : "Content-Type: application/merge-patch+json");
     with(CURLOPT_POST, 1L);
-    with(CURLOPT_POSTFIELDSIZE, static_cast<long>(json_body.size()));
-    with(CURLOPT_POSTFIELDS, json_body.c_str());
+    if (method == Method::kPatch) with(CURLOPT_CUSTOMREQUEST, "PATCH");
+    with(CURLOPT_POSTFIELDSIZE, static_cast<long>(body.size()));
+    with(CURLOPT_POSTFIELDS, body.data());
   }
   with(CURLOPT_HTTPHEADER, headers);
   if (!set) return ApiUnavailable("libcurl refuses a setting", "install a libcurl with OpenSSL, 7.87 or newer");

@@ -52,12 +52,16 @@ class HttpsClient {
   // none came before `deadline`, the body is larger than kMaxAnswerBytes, TLS does not hold, or our token cannot be
   // read.
   absl::StatusOr<HttpAnswer> Send(const std::string& path, const std::string& json_body, Deadline deadline);
+  // PATCH with a JSON merge patch (RFC 7396), which may hold secrets: no copy of it is kept.
+  absl::StatusOr<HttpAnswer> Patch(const std::string& path, absl::string_view merge_patch, Deadline deadline);
 
  private:
+  enum class Method { kGet = 1, kPost = 2, kPatch = 3 };
   struct Handle;
   // A handle of the pool, for a scope.
   class Lease;
 
+  absl::StatusOr<HttpAnswer> Ask(Method method, const std::string& path, absl::string_view body, Deadline deadline);
   absl::StatusOr<std::unique_ptr<Handle>> Take(Deadline deadline);
   void GiveBack(std::unique_ptr<Handle> handle);
 

@@ -20,6 +20,7 @@
 #include "services/enrollment/tokens.h"
 #include "services/files/lock.h"
 #include "services/issuance/issuer.h"
+#include "services/issuance/kept_certificates.h"
 #include "services/issuance/named_certificates.h"
 #include "services/keys/custody.h"
 #include "services/kubernetes/reviewer.h"
@@ -48,6 +49,7 @@ struct Core {
   std::unique_ptr<audit::AuditLog> audit;
   std::unique_ptr<issuance::Issuer> issuer;
   std::unique_ptr<issuance::NamedCertificates> named_certificates;
+  std::unique_ptr<issuance::KeptCertificates> kept_certificates;
   std::unique_ptr<enrollment::Gatekeeper> gatekeeper;
   std::unique_ptr<enrollment::RequestLimits> request_limits;
   std::unique_ptr<kubernetes::Reviewer> pods;  // null where Kubernetes is not configured

@@ -49,6 +49,7 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const Config& config, cons
   SIGNET_ASSIGN_OR_RETURN(std::unique_ptr<Core> core, Core::Open(config, around));
   auto daemon = std::unique_ptr<Daemon>(new Daemon(config, around, std::move(core)));
   SIGNET_RETURN_IF_ERROR(daemon->Listen());
+  daemon->StartPublisher();
   daemon->Tick();
   return daemon;
 }
@@ -79,6 +80,15 @@ absl::Status Daemon::ServeMetrics() {
       config_.data_dir, DatabasePath(config_));
   collector_->Start();
   return absl::OkStatus();
+}
+
+void Daemon::StartPublisher() {
+  if (!config_.kubernetes.publish.on) return;
+  publisher_ = std::make_unique<Publisher>(
+      config_.cluster, config_.kubernetes,
+      Publisher::Parts{*core_->store, *core_->authorities, *core_->kept_certificates, around_.clock, around_.random,
+                       around_.logger, metrics_});
+  publisher_->Start();
 }
 
 absl::Status Daemon::ListenOnSocket(const SocketListener& socket, rpc::Listener listener) {
@@ -174,7 +184,9 @@ void Daemon::Drain() {
   for (const auto& server : servers_) server->SetServing(false);
   collector_.reset();
   std::vector<std::thread> ends;
-  ends.reserve(servers_.size());
+  ends.reserve(servers_.size() + 1);
+  // A request to the Kubernetes API may be under way for as long as calls are.
+  ends.emplace_back([this] { publisher_.reset(); });
   for (const auto& server : servers_) ends.emplace_back([&server] { server->Shutdown(kDrain); });
   for (std::thread& end : ends) end.join();
   servers_.clear();

@@ -20,6 +20,7 @@
 #include "services/server/config.h"
 #include "services/server/core.h"
 #include "services/server/listener_identity.h"
+#include "services/server/publisher.h"
 #include "services/telemetry/metrics.h"
 
 namespace signet::server {
@@ -57,6 +58,7 @@ class Daemon {
   absl::Status ServeMetrics();
   void CheckHealth();
   void RenewListener();
+  void StartPublisher();
   void ShowListener();
   void ReloadServiceAccounts(const KubernetesSection& wanted);
 
@@ -74,6 +76,7 @@ class Daemon {
   std::vector<std::unique_ptr<rpc::EdgeServer>> servers_;
   std::vector<std::string> bound_sockets_;
   std::unique_ptr<Collector> collector_;  // null where metrics are off
+  std::unique_ptr<Publisher> publisher_;  // null where nothing is published
   bool serving_ = false;
   absl::Time next_health_ = absl::InfinitePast();
   absl::Time next_minute_ = absl::InfinitePast();
