@@ -148,7 +148,8 @@ std::string BashCompletion() {
       "    -o|--output) COMPREPLY=($(compgen -W '",
       formats,
       "' -- \"$current\")); return ;;\n"
-      "    --cert|--key|--ca|--dir|--file|--out-dir|--libexec|--tokens) COMPREPLY=($(compgen -f -- \"$current\")); "
+      "    --cert|--key|--ca|--ca-key|--chain|--out|--dir|--file|--out-dir|--libexec|--tokens) COMPREPLY=($(compgen -f "
+      "-- \"$current\")); "
       "return ;;\n"
       "  esac\n"
       "  for word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"

@@ -30,7 +30,8 @@ constexpr Step kActivate = {
 constexpr Step kRollback = {"rollback", v1::ROTATION_VERB_ROLLBACK, "",
                             "# Next, on each service's host: signetctl service renew --now\n"
                             "# then: signetctl rotation status\n"};
-constexpr Step kWithdraw = {"withdraw", v1::ROTATION_VERB_WITHDRAW, "takes a prepared authority away for ever",
+constexpr Step kWithdraw = {"withdraw", v1::ROTATION_VERB_WITHDRAW,
+                            "takes a prepared authority, or a request for one, away for ever",
                             "# Next: signetctl bundle write --dir /etc/slurm && scontrol reconfigure\n"};
 constexpr Step kRevoke = {"revoke", v1::ROTATION_VERB_REVOKE,
                           "takes an authority's root out of the trust bundle: whoever still needs it is lost",
@@ -64,6 +65,7 @@ absl::Status Closed(const Step& step, const v1::RotationPlan& plan) {
 std::string Text(Session& session, const v1::ChangeAuthorityResponse& response, const Step& step, bool wide) {
   const std::string plan = PlanText(response.plan(), response.changed(), session.Now());
   if (session.options().dry_run) return absl::StrCat(plan, "# dry run: nothing was changed\n");
+  if (!response.has_authority()) return plan;  // a request: it is gone
   google::protobuf::RepeatedPtrField<v1::Authority> rows;
   *rows.Add() = response.authority();
   const std::string table = AuthorityRows(rows, session.Now(), wide);

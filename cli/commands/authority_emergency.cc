@@ -22,25 +22,35 @@ struct Options {
 
 constexpr char kWarning[] = "breaks every connection that still needs the stolen authority, at once";
 
-// What Signet cannot do from here. Anchors before certificates, head node before nodes: a daemon that is started again
-// must find its peers on the new root.
+// What Signet cannot do from here, in the order of the server's plan. Anchors before certificates, and slurmdbd first,
+// as Slurm wants it: who is started again must find its peers on the new root. tests/rotation follows this to the
+// letter.
 constexpr char kRunbook[] =
     "\n"
     "# A daemon believes the thief until it has loaded the new bundle: Slurm reads no revocation list. Now, in this "
     "order:\n"
     "#  1. head node:          signetctl bundle write --dir /etc/slurm\n"
+    "#  2. slurmdbd's host:    systemctl stop slurmdbd\n"
+    "#                         signetctl service renew slurmdbd --now\n"
+    "#                         systemctl start slurmdbd\n"
+    "#  3. slurmctld's hosts:  systemctl stop slurmctld\n"
     "#                         signetctl service renew slurmctld --now\n"
-    "#                         scontrol reconfigure\n"
-    "#  2. slurmdbd's host:    signetctl service renew slurmdbd --now && systemctl restart slurmdbd\n"
-    "#  3. slurmrestd's host:  signetctl service renew slurmrestd --now && systemctl restart slurmrestd\n"
-    "#  4. every other host:   signet-slurm refresh\n"
+    "#                         systemctl start slurmctld\n"
+    "#     Not scontrol reconfigure: it trusts the new root alone, and slurmctld still shows its old certificate.\n"
+    "#  4. slurmrestd's host:  systemctl stop slurmrestd\n"
+    "#                         signetctl service renew slurmrestd --now\n"
+    "#                         systemctl start slurmrestd\n"
+    "#  5. every other host:   signet-slurm refresh\n"
     "#     Where a host does not reach signetd, bring ca_cert.pem and signet-bundle by a way that the thief does not\n"
     "#     hold (ssh, the configuration management), by rename within the directory. Never through Slurm.\n"
-    "#  5. nodes, login hosts: systemctl restart slurmd (or sackd)\n"
-    "#     Started again, each sets its old certificate aside and renews with its identity key: no new tokens.\n"
-    "#  6. jobs that run:      a job step that began before trusts the old root until it ends: end those you cannot "
-    "trust\n"
-    "#  7. watch:              signetctl rotation status; signetctl node list\n"
+    "#  6. nodes, login hosts: systemctl restart slurmd\n"
+    "#                         systemctl restart sackd\n"
+    "#     Started again, each sets its old certificate aside and enrols with its identity key: no new tokens.\n"
+    "#  7. jobs that run:      scancel JOB\n"
+    "#     Each that you cannot trust: a job step, or an srun, that began before trusts the old root until it ends.\n"
+    "#  8. watch:              signetctl service renew\n"
+    "#                         signetctl rotation status\n"
+    "#                         signetctl node list\n"
     "# Hosts that keep the old bundle are open to the thief. docs/rotation.md has all of it.\n";
 
 absl::Status Print(Session& session, const v1::ReplaceStolenAuthorityResponse& response) {

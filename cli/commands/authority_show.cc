@@ -15,6 +15,7 @@ std::string Text(const v1::Authority& authority, absl::Time now) {
   fields.Add("purpose", EnumText(v1::AuthorityPurpose_Name(authority.purpose()), "AUTHORITY_PURPOSE_"));
   fields.Add("state", EnumText(v1::AuthorityState_Name(authority.state()), "AUTHORITY_STATE_"));
   fields.Add("subject", authority.subject());
+  if (!authority.anchor_subject().empty()) fields.Add("below", authority.anchor_subject());
   fields.Add("begins", FullTime(FromProto(authority.not_before()), now));
   fields.Add("ends", FullTime(FromProto(authority.not_after()), now));
   const auto when = [&](const char* label, bool has, const google::protobuf::Timestamp& at) {

@@ -47,6 +47,7 @@ Action DeclareNodeForget(CLI::App& app);
 Action DeclareCertList(CLI::App& app);
 Action DeclareCertShow(CLI::App& app);
 Action DeclareAuthorityList(CLI::App& app);
+Action DeclareAuthorityCreate(CLI::App& app);
 Action DeclareAuthorityImport(CLI::App& app);
 Action DeclareAuthorityShow(CLI::App& app);
 Action DeclareAuthorityPrepare(CLI::App& app);

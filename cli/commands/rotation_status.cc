@@ -31,6 +31,10 @@ std::string Text(const v1::GetRotationStatusResponse& status, absl::Time now) {
   if (!status.blockers().empty()) absl::StrAppend(&text, "\n", BlockerRows(status.blockers(), now));
   const bool told = !status.blockers().empty() && status.blockers(0).next() == status.next();
   if (!status.next().empty() && !told) absl::StrAppend(&text, "  next: ", Printable(status.next()), "\n");
+  if (!status.warning().empty()) {
+    absl::StrAppend(&text, "warning: ", Printable(status.warning()), "\n  next: ", Printable(status.warning_next()),
+                    "\n");
+  }
   return text;
 }
 

@@ -68,10 +68,11 @@ v1::TokenKind KindFromText(absl::string_view text) {
 std::string EvidenceText(v1::Evidence evidence) { return EnumText(v1::Evidence_Name(evidence), "EVIDENCE_"); }
 
 std::string AuthorityRows(const google::protobuf::RepeatedPtrField<v1::Authority>& authorities, absl::Time now,
-                          bool wide) {
+                          bool wide, const google::protobuf::RepeatedPtrField<v1::AuthorityRequest>& requests) {
   std::vector<std::string> header = {"AUTHORITY", "PURPOSE", "STATE", "ENDS", "SUBJECT"};
   if (wide)
-    header.insert(header.end(), {"BEGINS", "PREPARED", "ACTIVATED", "RETIRED", "REVOKED", "KEY", "CERTIFICATES"});
+    header.insert(header.end(),
+                  {"BEGINS", "PREPARED", "ACTIVATED", "RETIRED", "REVOKED", "KEY", "CERTIFICATES", "BELOW"});
   Table table(std::move(header));
   const auto when = [now](bool has, const google::protobuf::Timestamp& at) {
     return has ? RelativeTime(FromProto(at), now) : "";
@@ -82,13 +83,19 @@ std::string AuthorityRows(const google::protobuf::RepeatedPtrField<v1::Authority
                                     EnumText(v1::AuthorityState_Name(authority.state()), "AUTHORITY_STATE_"),
                                     RelativeTime(FromProto(authority.not_after()), now), authority.subject()};
     if (wide) {
-      row.insert(row.end(), {FullTime(FromProto(authority.not_before()), now),
-                             when(authority.has_prepared_at(), authority.prepared_at()),
-                             when(authority.has_activated_at(), authority.activated_at()),
-                             when(authority.has_retired_at(), authority.retired_at()),
-                             when(authority.has_revoked_at(), authority.revoked_at()),
-                             authority.has_key() ? "here" : "", absl::StrCat(authority.live_certificates())});
+      row.insert(
+          row.end(),
+          {FullTime(FromProto(authority.not_before()), now), when(authority.has_prepared_at(), authority.prepared_at()),
+           when(authority.has_activated_at(), authority.activated_at()),
+           when(authority.has_retired_at(), authority.retired_at()),
+           when(authority.has_revoked_at(), authority.revoked_at()), authority.has_key() ? "here" : "",
+           absl::StrCat(authority.live_certificates()), authority.anchor_subject()});
     }
+    table.Add(std::move(row));
+  }
+  for (const v1::AuthorityRequest& request : requests) {
+    std::vector<std::string> row = {request.id(), "slurm", "requested", "", request.subject()};
+    if (wide) row.insert(row.end(), {"", "", "", "", "", "here", "", ""});
     table.Add(std::move(row));
   }
   return table.Text();

@@ -13,8 +13,9 @@
 
 namespace signet::cli {
 
+// `requests`: those that have no certificate yet, behind the others.
 std::string AuthorityRows(const google::protobuf::RepeatedPtrField<v1::Authority>& authorities, absl::Time now,
-                          bool wide);
+                          bool wide, const google::protobuf::RepeatedPtrField<v1::AuthorityRequest>& requests = {});
 std::string TokenRows(const google::protobuf::RepeatedPtrField<v1::Token>& tokens, absl::Time now, bool wide);
 
 std::string NodeRows(const google::protobuf::RepeatedPtrField<v1::Node>& nodes, absl::Time now, bool wide);

@@ -37,10 +37,15 @@ std::string Headline(const v1::GetStatusResponse& status, absl::Time now) {
                       status.first_lost_node(), ")");
 }
 
+std::string WarningLine(const v1::GetRotationStatusResponse& rotation) {
+  if (rotation.warning().empty()) return "";
+  return Printable(absl::StrCat("warning: ", rotation.warning(), "; next: ", rotation.warning_next())) + "\n";
+}
+
 // Empty when there is nothing to do.
 std::string RotationLine(const absl::StatusOr<v1::GetRotationStatusResponse>& rotation, absl::Time now) {
   if (!rotation.ok()) return absl::StrCat("rotation: not known: ", Printable(rotation.status().message()), "\n");
-  if (rotation->step() == v1::ROTATION_STEP_IDLE) return "";
+  if (rotation->step() == v1::ROTATION_STEP_IDLE) return WarningLine(*rotation);
   std::string line = absl::StrCat("rotation: ", EnumText(v1::RotationStep_Name(rotation->step()), "ROTATION_STEP_"),
                                   " ", rotation->authority().id());
   if (rotation->has_since()) absl::StrAppend(&line, " since ", DurationText(now - FromProto(rotation->since())));
@@ -51,7 +56,7 @@ std::string RotationLine(const absl::StatusOr<v1::GetRotationStatusResponse>& ro
     for (const v1::RotationBlocker& blocker : rotation->blockers()) who.push_back(WhoBlocks(blocker));
     absl::StrAppend(&line, ", blocked by ", absl::StrJoin(who, ","), "; next: signetctl rotation status");
   }
-  return Printable(line) + "\n";
+  return absl::StrCat(Printable(line), "\n", WarningLine(*rotation));
 }
 
 std::string Text(const v1::GetStatusResponse& status, const std::string& rotation, absl::Time now, bool wide) {

@@ -257,8 +257,8 @@ absl::StatusOr<Imported> Rotation::ImportSubordinate(const ChainImport& request,
   bool vouched = true;
   SIGNET_RETURN_IF_ERROR(JudgeNext(subject, chain, ground, cross, now, vouched));
   // A list of authorities with a key that does not open would not be read again.
-  SIGNET_RETURN_IF_ERROR(
-      parts_.custody.Open(CustodyLabel(row.purpose), {row.custody, row.handle, row.spki_der}).status());
+  SIGNET_ASSIGN_OR_RETURN(subject.signer,
+                          parts_.custody.Open(CustodyLabel(row.purpose), {row.custody, row.handle, row.spki_der}));
 
   Draft draft;
   draft.added = {row};

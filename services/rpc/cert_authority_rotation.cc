@@ -96,6 +96,7 @@ grpc::Status CertAuthorityService::ChangeAuthority(grpc::ServerContext* context,
     if (!changed.ok()) return WithPlan(changed.status(), plan);
     *response->mutable_plan() = ToProto(changed->plan);
     response->set_changed(changed->changed);
+    if (changed->dropped_request) return absl::OkStatus();
     SIGNET_ASSIGN_OR_RETURN(*response->mutable_authority(), Describe(changed->authority_id));
     return absl::OkStatus();
   };
@@ -130,6 +131,9 @@ grpc::Status CertAuthorityService::GetRotationStatus(grpc::ServerContext* contex
     response->set_next(standing.next);
     response->set_bundle_generation(standing.bundle_generation);
     response->set_highest_generation_seen(standing.highest_generation_seen);
+    if (IsEver(standing.prepare_by)) *response->mutable_prepare_by() = ToProto(standing.prepare_by);
+    response->set_warning(standing.warning);
+    response->set_warning_next(standing.warning_next);
     if (standing.authority_id.empty()) return absl::OkStatus();
     SIGNET_ASSIGN_OR_RETURN(*response->mutable_authority(), Describe(standing.authority_id));
     return absl::OkStatus();

@@ -7,7 +7,6 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "services/authority/import.h"
 #include "services/base/reason.h"
 #include "services/base/status_macros.h"
 #include "services/rpc/caller.h"
@@ -27,7 +26,6 @@ constexpr Method kIssueService = {"signet.v1.CertAuthority.IssueServiceCertifica
 constexpr Method kIssueClient = {"signet.v1.CertAuthority.IssueClientCertificate", "certificate.sign"};
 constexpr Method kRenewClient = {"signet.v1.CertAuthority.RenewClientCertificate", "certificate.sign"};
 constexpr Method kListProvisioners = {"signet.v1.CertAuthority.ListProvisioners", "provisioner.list", false};
-constexpr Method kImportAuthority = {"signet.v1.CertAuthority.ImportAuthority", "authority.import"};
 constexpr Method kListCertificates = {"signet.v1.CertAuthority.ListCertificates", "certificate.list", false};
 constexpr Method kGetCertificate = {"signet.v1.CertAuthority.GetCertificate", "certificate.get", false};
 constexpr Method kListAuthorities = {"signet.v1.CertAuthority.ListAuthorities", "authority.list", false};
@@ -197,29 +195,6 @@ grpc::Status CertAuthorityService::ListProvisioners(grpc::ServerContext* context
   return calls_.Run(ArrivalOf(listener_, *context), kListProvisioners, NoSubject, list);
 }
 
-grpc::Status CertAuthorityService::ImportAuthority(grpc::ServerContext* context,
-                                                   const v1::ImportAuthorityRequest* request,
-                                                   v1::ImportAuthorityResponse* response) {
-  const auto import = [&](const audit::Origin& origin) -> absl::Status {
-    SIGNET_RETURN_IF_ERROR(CheckLength("certificate_pem", request->certificate_pem(), kMaxCertificateBytes, true));
-    SIGNET_ASSIGN_OR_RETURN(
-        const authority::ImportedAnchor imported,
-        authority::ImportAnchor(engines_.cluster, request->certificate_pem(), request->dry_run(), engines_.store,
-                                engines_.custody, engines_.authorities, engines_.audit, engines_.clock, origin));
-    response->set_bundle_generation(imported.bundle_generation);
-    if (const auto listed = engines_.authorities.Find(imported.id); listed.ok()) {
-      *response->mutable_authority() = ToProto(**listed, true);
-      return absl::OkStatus();
-    }
-    // A dry run leaves nothing in the list to show.
-    SIGNET_ASSIGN_OR_RETURN(const x509::Certificate root, x509::Certificate::FromPem(request->certificate_pem()));
-    *response->mutable_authority() = ToProto(
-        {imported.id, store::Purpose::kSlurm, store::AuthorityState::kRetired, root, nullptr, {}, root, {}}, true);
-    return absl::OkStatus();
-  };
-  return calls_.Run(ArrivalOf(listener_, *context), kImportAuthority, NoSubject, import);
-}
-
 grpc::Status CertAuthorityService::ListCertificates(grpc::ServerContext* context,
                                                     const v1::ListCertificatesRequest* request,
                                                     v1::ListCertificatesResponse* response) {
@@ -263,6 +238,11 @@ grpc::Status CertAuthorityService::ListAuthorities(grpc::ServerContext* context,
       for (const auto& authority : engines_.authorities.List()) {
         SIGNET_ASSIGN_OR_RETURN(*response->add_authorities(),
                                 DescribeAuthority(tables, *authority, true, engines_.clock.Now()));
+      }
+      SIGNET_ASSIGN_OR_RETURN(const std::vector<store::AuthorityRequestRow> requests,
+                              tables.authorities().ListRequests());
+      for (const store::AuthorityRequestRow& row : requests) {
+        if (!IsEver(row.withdrawn_at)) *response->add_requests() = ToProto(row);
       }
       return absl::OkStatus();
     });

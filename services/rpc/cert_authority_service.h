@@ -9,6 +9,7 @@
 #include "absl/strings/string_view.h"
 #include "grpcpp/server_context.h"
 #include "grpcpp/support/status.h"
+#include "services/base/secret_bytes.h"
 #include "services/rpc/calls.h"
 #include "services/rpc/engines.h"
 #include "services/rpc/host_reports.h"
@@ -17,7 +18,8 @@
 namespace signet::rpc {
 
 // One per listener. Checks the request's shape, asks the engine, fills the answer. References must outlive this. Its
-// calls about rotation are in cert_authority_rotation.cc, about revocation in cert_authority_revocation.cc.
+// calls about rotation are in cert_authority_rotation.cc, about authorities from elsewhere in cert_authority_import.cc,
+// about revocation in cert_authority_revocation.cc.
 class CertAuthorityService final : public v1::CertAuthority::Service {
  public:
   CertAuthorityService(Listener listener, Calls& calls, Engines& engines)
@@ -37,6 +39,8 @@ class CertAuthorityService final : public v1::CertAuthority::Service {
                                 v1::ListProvisionersResponse* response) override;
   grpc::Status ImportAuthority(grpc::ServerContext* context, const v1::ImportAuthorityRequest* request,
                                v1::ImportAuthorityResponse* response) override;
+  grpc::Status CreateSubordinate(grpc::ServerContext* context, const v1::CreateSubordinateRequest* request,
+                                 v1::CreateSubordinateResponse* response) override;
   grpc::Status PrepareAuthority(grpc::ServerContext* context, const v1::PrepareAuthorityRequest* request,
                                 v1::PrepareAuthorityResponse* response) override;
   grpc::Status ChangeAuthority(grpc::ServerContext* context, const v1::ChangeAuthorityRequest* request,
@@ -76,6 +80,11 @@ class CertAuthorityService final : public v1::CertAuthority::Service {
   // The whole id; INVALID_ARGUMENT, NOT_FOUND.
   absl::StatusOr<std::string> AuthorityId(absl::string_view text) const;
   absl::StatusOr<v1::Authority> Describe(const std::string& id) const;
+  absl::Status Import(const v1::ImportAuthorityRequest& request, base::SecretBytes key, const audit::Origin& origin,
+                      v1::ImportAuthorityResponse* response);
+  // A root without its key.
+  absl::Status ImportRoot(const v1::ImportAuthorityRequest& request, const audit::Origin& origin,
+                          v1::ImportAuthorityResponse* response);
 
   const Listener listener_;
   Calls& calls_;

@@ -9,6 +9,7 @@
 #include "services/base/reason.h"
 #include "services/base/status_macros.h"
 #include "services/rpc/limits.h"
+#include "services/x509/name.h"
 #include "services/x509/pem.h"
 
 namespace signet::rpc {
@@ -131,10 +132,21 @@ v1::Authority ToProto(const authority::Authority& authority, bool with_certifica
   *message.mutable_not_after() = ToProto(authority.certificate.not_after());
   if (with_certificate) message.set_certificate_pem(authority.certificate.pem());
   message.set_has_key(authority.signer != nullptr);
+  if (!authority.intermediates.empty()) message.set_anchor_subject(authority.anchor.subject());
   if (IsEver(authority.prepared_at)) *message.mutable_prepared_at() = ToProto(authority.prepared_at);
   if (IsEver(authority.activated_at)) *message.mutable_activated_at() = ToProto(authority.activated_at);
   if (IsEver(authority.retired_at)) *message.mutable_retired_at() = ToProto(authority.retired_at);
   if (IsEver(authority.revoked_at)) *message.mutable_revoked_at() = ToProto(authority.revoked_at);
+  return message;
+}
+
+v1::AuthorityRequest ToProto(const store::AuthorityRequestRow& row) {
+  v1::AuthorityRequest message;
+  message.set_id(row.id);
+  message.set_subject(x509::NameTextFromDer(row.subject_der));
+  message.set_csr_pem(row.csr_pem);
+  *message.mutable_created_at() = ToProto(row.created_at);
+  message.set_created_by(row.created_by);
   return message;
 }
 

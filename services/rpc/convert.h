@@ -27,6 +27,7 @@ bool IsEver(absl::Time time);
 v1::CertificateRecord ToProto(const store::CertificateRow& row, bool with_pem);
 // Without live_certificates, which only the store knows.
 v1::Authority ToProto(const authority::Authority& authority, bool with_certificate);
+v1::AuthorityRequest ToProto(const store::AuthorityRequestRow& row);
 v1::Token ToProto(const store::TokenRow& row);
 // `identity`: the one of row.key_id; `identities`: how many this daemon of this node ever had.
 v1::Node ToProto(const store::NodeRow& row, const store::IdentityRow& identity, int64_t identities, bool blocked);

@@ -20,6 +20,7 @@ const Methods& Everything() {
                                "CertAuthority.IssueClientCertificate",
                                "CertAuthority.ListProvisioners",
                                "CertAuthority.ImportAuthority",
+                               "CertAuthority.CreateSubordinate",
                                "CertAuthority.RenewClientCertificate",
                                "CertAuthority.PrepareAuthority",
                                "CertAuthority.ChangeAuthority",
