@@ -171,7 +171,7 @@ absl::Status Metrics::Serve(const std::string& address) {
   try {
     // A thread serves one connection: whoever opens some and says nothing must not keep Prometheus out for long.
     auto exposer = std::make_unique<prometheus::Exposer>(std::vector<std::string>{
-        "listening_ports", address, "num_threads", "4", "request_timeout_ms", "5000", "enable_keep_alive", "no"});
+        "listening_ports", address, "num_threads", "4", "request_timeout_ms", "2000", "enable_keep_alive", "no"});
     exposer->RegisterCollectable(state_->registry);
     exposer->RegisterCollectable(state_->board);
     state_->exposer = std::move(exposer);

@@ -20,6 +20,7 @@
 #include "services/server/grpc_log.h"
 #include "services/server/notify.h"
 #include "services/telemetry/logger.h"
+#include "services/telemetry/metrics_page.h"
 
 namespace signet::server {
 namespace {
@@ -107,13 +108,19 @@ int Main(int argc, char** argv) {
   CLI::App app("signetd: the certificate authority of a Slurm cluster");
   std::string path = kDefaultConfigPath;
   bool check = false;
+  bool print_metrics = false;
   app.add_option("--config", path, "Configuration file")->capture_default_str();
   app.add_flag("--check-config", check, "Print every fault of the configuration file and exit");
+  app.add_flag("--print-metrics", print_metrics, "Print docs/metrics.md and exit")->group("");
   app.set_version_flag("--version", "signetd " + Version());
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kUsage;
+  }
+  if (print_metrics) {
+    std::cout << telemetry::MetricsPage();
+    return 0;
   }
   KeepMemoryPrivate();
   base::StopSearchingForLockCycles();
