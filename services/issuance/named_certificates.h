@@ -40,7 +40,8 @@ class NamedCertificates {
   // nodes that the ledger has). ACCESS_DENIED without a name: on a socket nobody showed one.
   absl::StatusOr<Issued> RenewClient(absl::string_view csr_pem, const audit::Origin& origin);
   // A probe's client certificate, CN "signet-probe", under a Slurm authority that is PREPARED, ACTIVE or RETIRED,
-  // without anything above the leaf in its chain.
+  // without anything above the leaf in its chain. A caller of role "tester" gets one under the active authority, and
+  // may name none (ACCESS_DENIED).
   absl::StatusOr<Issued> IssueProbe(absl::string_view authority_id, absl::string_view csr_pem,
                                     const audit::Origin& origin);
   // signetd's own listener: dNSNames as configured (host names; IP addresses are not supported and refused), and the

@@ -32,7 +32,7 @@ Caller Public(absl::string_view fault) { return {v1::ROLE_PUBLIC, "tls:public", 
 
 // One answer, whatever was wrong: who asks about one service account after another learns nothing.
 Caller RefusedToken(absl::string_view detail) {
-  Caller caller = Public("its bearer token is no controller's");
+  Caller caller = Public("its bearer token is no controller's or tester's");
   caller.detail = std::string(detail);
   return caller;
 }
@@ -45,6 +45,7 @@ v1::Role RoleFromName(absl::string_view name) {
 }
 
 std::string RoleName(v1::Role role) {
+  if (role == v1::ROLE_TESTER) return kTesterGrant;
   const auto found = std::find_if(kRoles.begin(), kRoles.end(), [role](const NamedRole& r) { return r.role == role; });
   return found == kRoles.end() ? "" : std::string(found->name);
 }
@@ -131,10 +132,13 @@ Caller Callers::OfToken(const std::vector<std::string>& authorization, absl::str
     return caller;
   }
   if (!pod.ok()) return RefusedToken(pod.status().message());
-  if (pod->grants != kControllerGrant) {
-    return RefusedToken(absl::StrCat("service account ", pod->service_account, " is no controller"));
+  v1::Role role = v1::ROLE_UNSPECIFIED;
+  if (pod->grants == kControllerGrant) role = v1::ROLE_CONTROLLER;
+  if (pod->grants == kTesterGrant) role = v1::ROLE_TESTER;
+  if (role == v1::ROLE_UNSPECIFIED) {
+    return RefusedToken(absl::StrCat("service account ", pod->service_account, " is no controller and no tester"));
   }
-  return {v1::ROLE_CONTROLLER, absl::StrCat("kubernetes:", pod->service_account, "/", pod->name), pod->name, ""};
+  return {role, absl::StrCat("kubernetes:", pod->service_account, "/", pod->name), pod->name, ""};
 }
 
 }  // namespace signet::rpc

@@ -45,7 +45,7 @@ struct Caller {
 // The role of a URI SAN's second part; ROLE_UNSPECIFIED for any other word. "public" is no role that a certificate can
 // carry.
 v1::Role RoleFromName(absl::string_view name);
-// "admin" for ROLE_ADMIN; empty for a role that a certificate cannot carry.
+// "admin" for ROLE_ADMIN; empty for a role that gives nothing. ROLE_TESTER has a name that no certificate carries.
 std::string RoleName(v1::Role role);
 
 // Judges a client certificate: it chains to one of `anchors` now, and carries exactly one URI SAN,

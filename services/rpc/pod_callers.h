@@ -22,6 +22,8 @@ namespace signet::rpc {
 
 // The service accounts of this grant are controllers.
 inline constexpr char kControllerGrant[] = "controller";
+// And of this one testers, who are asked about at every call.
+inline constexpr char kTesterGrant[] = "tester";
 // How long the Kubernetes API is not asked again about a controller's token.
 inline constexpr absl::Duration kPodFresh = absl::Seconds(60);
 // And how long after it gave no answer.

@@ -158,5 +158,19 @@ TEST_F(NamedCertificatesTest, SignsNothingWhenRecordOrAuditCannotBeWritten) {
   EXPECT_EQ(world_.custody->signatures(), before);
 }
 
+TEST_F(NamedCertificatesTest, ATesterGetsAProbeOfTheActiveAuthorityAndNamesNone) {
+  audit::Origin tester{"kubernetes:signet/signet-test/test-0", "0123456789abcdef", "tester", "test-0"};
+  const auto leaf = Leaf(world_.named->IssueProbe("", Csr(key_, "signet-probe"), tester));
+  EXPECT_TRUE(leaf.VerifySignedBy(world_.Root()).ok());
+  EXPECT_EQ(
+      base::ReasonOf(
+          world_.named->IssueProbe(world_.created.slurm_authority_id, Csr(key_, "signet-probe"), tester).status()),
+      base::kAccessDenied);
+  tester.role = "admin";
+  EXPECT_EQ(base::ReasonOf(world_.named->IssueProbe("", Csr(key_, "signet-probe"), tester).status()), base::kMalformed);
+  EXPECT_EQ(base::ReasonOf(world_.named->IssueClient("tester", "t", "", Csr(key_, "t"), world_.origin).status()),
+            base::kMalformed);
+}
+
 }  // namespace
 }  // namespace signet::issuance

@@ -79,6 +79,7 @@ TEST(AccessTable, GivesEachRoleExactlyItsMethods) {
       {v1::ROLE_OBSERVER, and_anyone({"CertAuthority.ReportHost", "CertAuthority.RenewClientCertificate"})},
       {v1::ROLE_SERVICE, and_anyone({"CertAuthority.ReportHost", "CertAuthority.RenewClientCertificate",
                                      "CertAuthority.IssueServiceCertificate"})},
+      {v1::ROLE_TESTER, and_anyone({"CertAuthority.IssueProbeCertificate"})},
       {v1::ROLE_PROVISIONER, and_anyone({"CertAuthority.RenewClientCertificate", "NodeEnrollment.CreateTokens"})},
       {v1::ROLE_CONTROLLER, and_anyone({"CertAuthority.ReportHost", "CertAuthority.RenewClientCertificate",
                                         "CertAuthority.SignCertificate", "NodeEnrollment.ValidateNode"})},

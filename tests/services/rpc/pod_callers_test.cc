@@ -264,6 +264,21 @@ TEST_F(BearerTest, AControllersTokenMakesAController) {
   }
 }
 
+TEST_F(BearerTest, ATestersTokenMakesATesterWhoIsAskedAboutEachTime) {
+  opinion_.Grant("tester");
+  for (int i = 0; i < 2; ++i) {
+    const Caller caller = Identify(Listener::kNetwork, {"Bearer t"});
+    EXPECT_EQ(caller.role, v1::ROLE_TESTER);
+    EXPECT_EQ(caller.actor, "kubernetes:slurm/slurm-ctld/ctld-0");
+  }
+  EXPECT_EQ(opinion_.asked, 2);
+  opinion_.SayNothing();
+  EXPECT_EQ(Identify(Listener::kNetwork, {"Bearer t"}).role, v1::ROLE_PUBLIC);
+  // No certificate carries this role.
+  EXPECT_EQ(RoleName(v1::ROLE_TESTER), "tester");
+  EXPECT_EQ(RoleFromName("tester"), v1::ROLE_UNSPECIFIED);
+}
+
 TEST_F(BearerTest, TokensAreLookedAtOnTheNetworkOnly) {
   EXPECT_EQ(Identify(Listener::kAdminSocket, {"Bearer t"}).actor, "socket:admin");
   EXPECT_EQ(Identify(Listener::kControllerSocket, {"Bearer t"}).actor, "socket:controller");
