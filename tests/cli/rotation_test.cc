@@ -213,8 +213,9 @@ TEST_F(RotationCommands, EmergencyPrintsTheStepsInTheirOrder) {
   ASSERT_EQ(done.code, 0) << done.err;
   std::size_t at = 0;
   for (const char* step :
-       {"out of the trust bundle: ", "signetctl bundle write", "scontrol reconfigure", "restart slurmdbd",
-        "restart slurmrestd", "signet-slurm refresh", "restart slurmd (or sackd)", "identity key"}) {
+       {"out of the trust bundle: ", "signetctl bundle write", "stop slurmdbd", "renew slurmdbd", "start slurmdbd",
+        "stop slurmctld", "renew slurmctld", "start slurmctld", "Not scontrol reconfigure", "start slurmrestd",
+        "signet-slurm refresh", "restart slurmd\n", "restart sackd\n", "identity key", "scancel"}) {
     const std::size_t found = done.out.find(step, at);
     ASSERT_NE(found, std::string::npos) << step << " in\n" << done.out;
     at = found;

@@ -19,16 +19,25 @@ Cluster::Cluster(int nodes)
   services_.emplace_back("slurmctld", "head1", world);
   services_.emplace_back("slurmdbd", "db1", world);
   services_.emplace_back("slurmrestd", "rest1", world);
-  for (int i = 1; i <= nodes; ++i) {
-    const std::string name = absl::StrCat("n", absl::Dec(i, absl::kZeroPad3));
-    nodes_.push_back(std::make_unique<NodeHost>(name, world));
-    nodes_.back()->Give(world.MakeToken(name));
-    nodes_.back()->Start();
-    Renew();
-    // Half of them renew at noon, half at midnight.
-    if (i % 2 == 0) nodes_.back()->ShiftRenewals(-kTick);
-  }
+  for (int i = 1; i <= kLogins; ++i) logins_.emplace_back(absl::StrCat("login", absl::Dec(i, absl::kZeroPad2)), world);
+  for (int i = 1; i <= kSackds; ++i) AddHost(absl::StrCat("sub", absl::Dec(i, absl::kZeroPad2)), "sackd").Start();
+  for (int i = 1; i <= nodes; ++i) AddHost(absl::StrCat("n", absl::Dec(i, absl::kZeroPad3)), "slurmd").Start();
+  Renew();
+  // Half of them renew at noon, half at midnight.
+  for (std::size_t i = 0; i < nodes_.size(); i += 2) nodes_[i]->ShiftRenewals(-kTick);
   Run(absl::Hours(48));
+}
+
+NodeHost& Cluster::AddHost(const std::string& name, const std::string& program) {
+  nodes_.push_back(std::make_unique<NodeHost>(name, world, program));
+  nodes_.back()->Give(world.MakeToken(name, evidence::TokenKind::kSingleUse, program));
+  return *nodes_.back();
+}
+
+NodeHost& Cluster::Add(const std::string& name, const DiskBundle& image) {
+  NodeHost& host = AddHost(name, "slurmd");
+  host.Install(image);
+  return host;
 }
 
 void Cluster::Tick() {
@@ -45,6 +54,8 @@ void Cluster::Run(absl::Duration duration) {
 
 bool Cluster::Talk(const Peer& client, const Peer& server) {
   ++handshakes_;
+  ++by_program_[client.program()];
+  ++by_program_[server.program()];
   const Handshake handshake(client, server, world.clock.Now());
   if (handshake.ok) return true;
   failures_.push_back({client.host(), server.host(),
@@ -59,22 +70,28 @@ void Cluster::Renew() {
   for (const auto& node : nodes_) {
     if (!node->Wants() || !Talk(node->Caller(), slurmctld())) continue;
     const absl::Status asked = node->Ask(services_.front().disk().pem());
-    if (!asked.ok()) refusals_.push_back(absl::StrCat(node->slurmd().host(), ": ", asked.message()));
+    if (!asked.ok()) refusals_.push_back(absl::StrCat(node->daemon().host(), ": ", asked.message()));
   }
 }
 
-// A step reads the CA file of its node once, and knows nothing newer until it ends.
+void Cluster::Begin(Peer process) {
+  const auto ticks = static_cast<int>(1 + Below(static_cast<std::size_t>(kLongestStep / kTick)));
+  steps_.push_back({std::move(process), world.clock.Now() + ticks * kTick});
+}
+
+// A step reads the CA file of its node once, and knows nothing newer until it ends; so does the srun that waits for it.
 void Cluster::TurnSteps() {
   const absl::Time now = world.clock.Now();
   std::erase_if(steps_, [&](const Step& step) { return step.ends <= now; });
   for (int i = 0; i < 7; ++i) {
     const NodeHost& node = *nodes_[Below(nodes_.size())];
     if (!node.up()) continue;
-    Peer process(node.slurmd().host(), "slurmstepd");
+    Peer process(node.daemon().host(), node.daemon().program() == "slurmd" ? "slurmstepd" : "srun");
     process.LoadAnchors(node.disk().pem());
-    const auto ticks = static_cast<int>(1 + Below(static_cast<std::size_t>(kLongestStep / kTick)));
-    steps_.push_back({std::move(process), now + ticks * kTick});
+    Begin(std::move(process));
   }
+  const LoginHost& login = logins_[Below(logins_.size())];
+  if (login.up()) Begin(login.Command("srun"));
 }
 
 void Cluster::ReportAll() {
@@ -82,13 +99,18 @@ void Cluster::ReportAll() {
     service.RefreshBundle();
     service.Report(sightings);
   }
+  for (LoginHost& login : logins_) {
+    if (!login.up()) continue;
+    login.Refresh();
+    login.Report(sightings);
+  }
 }
 
 std::vector<const Peer*> Cluster::Servers() const {
   std::vector<const Peer*> servers;
   for (const ServiceHost& service : services_) servers.push_back(&service.process());
   for (const auto& node : nodes_) {
-    if (node->up() && node->slurmd().has_certificate()) servers.push_back(&node->slurmd());
+    if (node->up() && node->daemon().has_certificate()) servers.push_back(&node->daemon());
   }
   for (const Peer& stranger : strangers_) servers.push_back(&stranger);
   return servers;
@@ -100,11 +122,15 @@ std::vector<const Peer*> Cluster::Daemons() const {
   return daemons;
 }
 
-// Slurmctld pings and is registered with; steps speak to slurmctld; slurmds forward to each other.
+// slurmctld pings and is registered with; steps and commands speak to slurmctld, slurmdbd and nodes; slurmds forward to
+// each other.
 void Cluster::TalkAtRandom() {
   const std::vector<const Peer*> servers = Servers();
   for (const Step& step : steps_) {
     Talk(step.process, Below(2) == 0 ? slurmctld() : *servers[Below(servers.size())]);
+  }
+  for (const LoginHost& login : logins_) {
+    if (login.up()) Talk(login.Command("sinfo"), services_[Below(services_.size())].process());
   }
   for (int i = 0; i < 25; ++i) {
     const Peer& one = *servers[Below(servers.size())];
@@ -121,11 +147,60 @@ void Cluster::TalkAll() {
     for (const ServiceHost& service : services_) Talk(*clients[i], service.process());
     for (const std::size_t stride : {1, 2, 5, 11, 23}) Talk(*clients[i], *servers[(i + stride) % servers.size()]);
   }
+  for (const LoginHost& login : logins_) {
+    if (!login.up()) continue;
+    for (const ServiceHost& service : services_) Talk(login.Command("sinfo"), service.process());
+  }
+}
+
+std::vector<std::string> Cluster::TalkInEveryPair(int* failed) {
+  std::vector<Peer> commands;
+  for (const LoginHost& login : logins_) commands.push_back(login.Command("sinfo"));
+  std::vector<const Peer*> clients = Daemons();
+  for (const Peer& command : commands) clients.push_back(&command);
+  std::vector<std::string> surprises;
+  *failed = 0;
+  for (const Peer* client : clients) {
+    for (const Peer* server : Servers()) {
+      const bool expected =
+          client->ShouldAccept(*server) && (!client->has_certificate() || server->ShouldAccept(*client));
+      const bool ok = Talk(*client, *server);
+      *failed += ok ? 0 : 1;
+      if (ok == expected) continue;
+      surprises.push_back(absl::StrCat(client->program(), " on ", client->host(), ok ? " accepts " : " fails at ",
+                                       server->program(), " on ", server->host()));
+    }
+  }
+  return surprises;
+}
+
+bool Cluster::Reload(ServiceHost& service) {
+  if (service.service() == "slurmctld") {
+    Peer scontrol(service.process().host(), "scontrol");
+    scontrol.LoadAnchors(service.disk().pem());
+    if (!Talk(scontrol, service.process())) return false;
+  }
+  service.Load();
+  return true;
+}
+
+ServiceHost& Cluster::service(const std::string& name) {
+  const auto found =
+      std::find_if(services_.begin(), services_.end(), [&](const auto& service) { return service.service() == name; });
+  if (found == services_.end()) Must(absl::NotFoundError(name));
+  return *found;
+}
+
+LoginHost& Cluster::login(const std::string& host) {
+  const auto found =
+      std::find_if(logins_.begin(), logins_.end(), [&](const auto& login) { return login.host() == host; });
+  if (found == logins_.end()) Must(absl::NotFoundError(host));
+  return *found;
 }
 
 NodeHost& Cluster::node(const std::string& name) {
   const auto found =
-      std::find_if(nodes_.begin(), nodes_.end(), [&](const auto& node) { return node->slurmd().host() == name; });
+      std::find_if(nodes_.begin(), nodes_.end(), [&](const auto& node) { return node->daemon().host() == name; });
   if (found == nodes_.end()) Must(absl::NotFoundError(name));
   return **found;
 }
@@ -135,8 +210,9 @@ void Cluster::Probe() {
   const std::string root = Must(world.authorities->Active(store::Purpose::kSlurm))->anchor.pem();
   std::vector<store::ProbeRow> rows;
   for (const auto& node : nodes_) {
-    const Peer& slurmd = node->slurmd();
-    if (!node->up() || !slurmd.has_certificate()) continue;
+    const Peer& slurmd = node->daemon();
+    // Who probes knows slurmd's port only.
+    if (!node->up() || !slurmd.has_certificate() || slurmd.program() != "slurmd") continue;
     store::ProbeRow row;
     row.host = slurmd.host();
     row.program = slurmd.program();
@@ -156,7 +232,7 @@ void Cluster::Follow(const std::vector<authority::Blocker>& blockers) {
       } else if (strangers_.empty()) {
         for (const store::AuthorityRow& row :
              Must(world.Read([](const store::Tables& tables) { return tables.authorities().List(); }))) {
-          if (row.custody != authority::kForeignCustody) continue;
+          if (!authority::IsImported(row)) continue;
           Must(sightings.Acknowledge(row.id, {authority::kUnlisted}, "all moved", world.origin).status());
         }
       }
@@ -165,7 +241,7 @@ void Cluster::Follow(const std::vector<authority::Blocker>& blockers) {
     for (ServiceHost& service : services_) {
       if (NamesOf({blocker}).count(service.service()) == 0) continue;
       if (blocker.kind == authority::BlockerKind::kServiceCertificate) service.RenewCertificate();
-      service.Load();
+      Reload(service);
     }
   }
 }

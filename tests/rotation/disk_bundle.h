@@ -3,6 +3,7 @@
 #define SIGNET_TESTS_ROTATION_DISK_BUNDLE_H_
 
 #include <string>
+#include <utility>
 
 #include "services/authority/authorities.h"
 #include "services/bundle/signed_bundle.h"
@@ -14,6 +15,10 @@ namespace signet::rotation {
 
 class DiskBundle {
  public:
+  DiskBundle() = default;
+  // A file that somebody else wrote, before Signet came.
+  explicit DiskBundle(std::string ca_cert_pem) : pem_(std::move(ca_cert_pem)) {}
+
   // Takes the newest bundle that signetd serves, after the checks of signet-slurm; true when the file changed.
   bool Refresh(testing::World& world) {
     const std::string newest =

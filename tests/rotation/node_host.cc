@@ -18,24 +18,25 @@ absl::Status Verifies(const std::string& anchors_pem, const std::string& chain_p
 }  // namespace
 
 void NodeHost::Start() {
-  if (disk_.generation() == 0) disk_.Refresh(world_);  // the image's
+  if (disk_.pem().empty()) disk_.Refresh(world_);  // the image's
   up_ = true;
   ++process_;
   adapter_.boot_id = SimulatedNode::BootId(process_);
-  slurmd_ = Peer(adapter_.name(), "slurmd");
-  slurmd_.LoadAnchors(disk_.pem());
+  daemon_ = Peer(adapter_.name(), daemon_.program());
+  daemon_.LoadAnchors(disk_.pem());
+  if (daemon_.program() == "sackd") kept_key_.reset();
   // What pre-start renames aside is as good as lost.
   if (kept_key_.has_value() && !Verifies(disk_.pem(), kept_chain_pem_, world_.clock.Now()).ok()) kept_key_.reset();
   must_enrol_ = !kept_key_.has_value() || world_.clock.Now() - renewed_at_ >= kRenewalPeriod;
-  if (!must_enrol_) slurmd_.LoadCertificate(kept_chain_pem_, *kept_key_);
+  if (!must_enrol_) daemon_.LoadCertificate(kept_chain_pem_, *kept_key_);
 }
 
 bool NodeHost::Wants() const { return up_ && (must_enrol_ || world_.clock.Now() - renewed_at_ >= kRenewalPeriod); }
 
 Peer NodeHost::Caller() const {
-  if (!must_enrol_) return slurmd_;
-  Peer without(adapter_.name(), "slurmd");
-  without.LoadAnchors(slurmd_.anchors_pem());
+  if (!must_enrol_) return daemon_;
+  Peer without(adapter_.name(), daemon_.program());
+  without.LoadAnchors(daemon_.anchors_pem());
   return without;
 }
 
@@ -52,19 +53,19 @@ evidence::Statement NodeHost::Say(const keys::PrivateKey& key) {
 }
 
 absl::Status NodeHost::Ask(const std::string& controller_ca_pem) {
-  if (!managed_elsewhere_) disk_.Refresh(world_);
+  Refresh();
   const keys::PrivateKey key = SimulatedNode::NewKey();
   const auto request = adapter_.Request(Say(key), key, token_.has_value() ? &*token_ : nullptr, adapter_.name());
   SIGNET_ASSIGN_OR_RETURN(
       const auto answer,
       world_.node_certificates->Sign(request.csr_pem, {"socket:controller", "0123456789abcdef", "controller"}));
   SIGNET_RETURN_IF_ERROR(Verifies(controller_ca_pem, answer.issued.chain_pem, world_.clock.Now()));
-  slurmd_.LoadCertificate(answer.issued.chain_pem, key);
+  daemon_.LoadCertificate(answer.issued.chain_pem, key);
   // At a first enrolment the file that generate-csr replaced stays unread.
   if (must_enrol_) {
     last_renewal_.reset();
   } else {
-    slurmd_.LoadAnchors(disk_.pem());
+    daemon_.LoadAnchors(disk_.pem());
     last_renewal_ = Renewed{process_, disk_.sighting().sha256};
   }
   must_enrol_ = false;

@@ -2,6 +2,8 @@
 
 #include <openssl/ssl.h>
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "services/x509/certificate.h"
 #include "services/x509/openssl.h"
@@ -77,16 +79,28 @@ bool Advance(SSL* end, bool done, bool& failed) {
 void Peer::LoadAnchors(const std::string& ca_cert_pem) {
   if (ca_cert_pem == anchors_pem_) return;
   anchors_ = std::shared_ptr<X509_STORE>(X509_STORE_new(), X509_STORE_free);
-  for (const x509::Certificate& anchor : Must(x509::Certificate::ListFromPem(ca_cert_pem)))
+  anchor_key_ids_.clear();
+  for (const x509::Certificate& anchor : Must(x509::Certificate::ListFromPem(ca_cert_pem))) {
     Require(X509_STORE_add_cert(anchors_.get(), Parse(anchor).get()) == 1, "an anchor");
+    anchor_key_ids_.insert(anchor.subject_key_id());
+  }
   anchors_pem_ = ca_cert_pem;
 }
 
 void Peer::LoadCertificate(const std::string& chain_pem, const keys::PrivateKey& key) {
   chain_.clear();
-  for (const x509::Certificate& one : Must(x509::Certificate::ListFromPem(chain_pem))) chain_.push_back(Parse(one));
+  signed_by_.clear();
+  for (const x509::Certificate& one : Must(x509::Certificate::ListFromPem(chain_pem))) {
+    chain_.push_back(Parse(one));
+    signed_by_.insert(one.authority_key_id());
+  }
   chain_pem_ = chain_pem;
   key_ = key;
+}
+
+bool Peer::ShouldAccept(const Peer& other) const {
+  return std::any_of(other.signed_by_.begin(), other.signed_by_.end(),
+                     [this](const std::string& key_id) { return anchor_key_ids_.count(key_id) != 0; });
 }
 
 Handshake::Handshake(const Peer& client, const Peer& server, absl::Time now) {

@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,9 @@ class Peer {
   const std::string& anchors_pem() const { return anchors_pem_; }
   const std::string& chain_pem() const { return chain_pem_; }
   bool has_certificate() const { return key_.has_value(); }
+  // By key ids alone, without a look at OpenSSL's verdict: one of the anchors signed the leaf of `other`, or something
+  // that it brings along.
+  bool ShouldAccept(const Peer& other) const;
 
  private:
   friend struct Handshake;
@@ -37,8 +41,10 @@ class Peer {
   std::string program_;
   std::string anchors_pem_;
   std::shared_ptr<X509_STORE> anchors_;
+  std::set<std::string> anchor_key_ids_;
   std::string chain_pem_;
   std::vector<std::shared_ptr<X509>> chain_;
+  std::set<std::string> signed_by_;  // key ids of who signed what is shown
   std::optional<keys::PrivateKey> key_;
 };
 

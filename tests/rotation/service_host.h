@@ -34,8 +34,10 @@ class ServiceHost {
                      .chain_pem;
     key_ = key;
   }
-  // A restart; of slurmctld also `scontrol reconfigure`.
+  void Stop() { up_ = false; }
+  // A start; of slurmctld also what `scontrol reconfigure` does.
   void Load() {
+    up_ = true;
     world_.clock.Advance(absl::Seconds(1));
     process_ = Peer(host_, service_);
     process_.LoadAnchors(disk_.pem());
@@ -58,6 +60,7 @@ class ServiceHost {
     testing::Must(sightings.Report(report, world_.origin));
   }
 
+  bool up() const { return up_; }
   const Peer& process() const { return process_; }
   const std::string& service() const { return service_; }
   const DiskBundle& disk() const { return disk_; }
@@ -70,6 +73,7 @@ class ServiceHost {
   absl::Time changed_at_ = absl::InfinitePast();
   std::string chain_pem_;
   std::optional<keys::PrivateKey> key_;
+  bool up_ = true;
   Peer process_;
   absl::Time started_at_ = absl::InfinitePast();
 };

@@ -11,6 +11,7 @@
 #include "services/base/random.h"
 #include "services/keys/private_key.h"
 #include "services/policy/profile.h"
+#include "services/x509/revocation_list.h"
 #include "tests/rotation/peer.h"
 #include "tests/testing/simulated_node.h"
 #include "tests/testing/test_root.h"
@@ -41,6 +42,30 @@ class Thief {
         signer);
   }
   x509::Certificate Leaf(const std::string& name = "slurmctld") { return Leaf(name, root_, *stolen_); }
+  // For a key of somebody else's.
+  x509::Certificate LeafFor(const std::string& name, const x509::PublicKey& key) {
+    return testing::SignTemplate(testing::Must(policy::LeafTemplate(policy::NodeProfile(), {name, {name}, {}}, key,
+                                                                    root_, random_.Bytes(20), now_)),
+                                 *stolen_);
+  }
+  // What a client of signetd shows, or signetd itself: "signet://alpha/admin/root".
+  x509::Certificate ControlLeaf(const std::string& name, const std::string& uri) {
+    return testing::SignTemplate(testing::Must(policy::LeafTemplate(policy::ControlProfile(), {name, {name}, {uri}},
+                                                                    own_.public_key(), root_, random_.Bytes(20), now_)),
+                                 *stolen_);
+  }
+  // A list in which nothing is revoked, by the stolen key: of the stolen authority, or in the name of another.
+  std::string RevocationList(const x509::Certificate& issuer) {
+    x509::RevocationListTemplate list;
+    list.issuer_der = issuer.subject_der();
+    list.authority_key_id = issuer.subject_key_id();
+    list.number = 1000;
+    list.this_update = now_;
+    list.next_update = now_ + absl::Hours(24 * 365);
+    const x509::SignatureAlgorithm algorithm = keys::DefaultAlgorithm(stolen_->public_key());
+    const std::string tbs = testing::Must(x509::EncodeRevocationList(list, algorithm));
+    return x509::AssembleRevocationList(tbs, algorithm, testing::Must(stolen_->Sign(algorithm, tbs)));
+  }
 
   // Every chain that the stolen key can make: over `crosses` (all that were ever made) and beside `successor`, the
   // authority that signs now.
