@@ -25,13 +25,21 @@ struct Config {
   std::string slurmd_spool_dir = "/var/spool/slurmd";  // SlurmdSpoolDir of slurm.conf, with its %n and %h
   // This pod's projected ServiceAccount token; where there is no such file, this is not Kubernetes.
   std::string kubernetes_token_file = "/var/run/secrets/signet/token";
-  std::string bundle_pin;                   // raw SHA-256; empty: the token file's
+  std::string bundle_pin;                   // raw SHA-256; empty: bundle_pin_file's, or the token file's
+  std::string bundle_pin_file;              // holds 64 hex digits; trust in whoever may write it
   std::vector<std::string> bundle_sources;  // files with a signed bundle
   std::string certgen_subject = "CN={host}";
+  // What the Slurm service of this pod or host serves; empty: Slurm's own names beside ca_cert_file.
+  std::string service_cert;
+  std::string service_key;
 };
 
 // The file that SIGNET_SLURM_CONFIG names, unless this program runs set-uid; else kConfigFile.
 std::string ConfigPath();
+
+// The raw SHA-256 that bundle_pin gives, or bundle_pin_file now: a ConfigMap may be filled later, or change. Empty when
+// neither is configured. FAILED_PRECONDITION / CONFIGURATION for a file that is missing or holds no pin.
+absl::StatusOr<std::string> ConfiguredPin(const Config& config);
 
 // The defaults where `path` does not exist and was not asked for. INVALID_ARGUMENT / CONFIGURATION lists every fault.
 absl::StatusOr<Config> LoadConfig(const std::string& path);

@@ -53,11 +53,16 @@ bool AllHaveRead(const Processes& processes, const std::vector<std::string>& fil
                                            [settled](const auto& process) { return process.started_at >= settled; });
 }
 
-// Slurm's own names: ctld_cert.pem and ctld_cert_key.pem, dbd_…, restd_….
-std::string ServedSerial(const Config& config, const std::string& program, const Processes& processes) {
+// The configured ones, or Slurm's own names: ctld_cert.pem and ctld_cert_key.pem, dbd_…, restd_….
+std::vector<std::string> ServiceFiles(const Config& config, const std::string& program) {
+  if (!config.service_cert.empty()) return {config.service_cert, config.service_key};
   const std::string pair = absl::StrCat(config.ca_cert_file.substr(0, config.ca_cert_file.rfind('/')), "/",
                                         absl::StripPrefix(program, "slurm"));
-  const std::vector<std::string> files = {pair + "_cert.pem", pair + "_cert_key.pem"};
+  return {pair + "_cert.pem", pair + "_cert_key.pem"};
+}
+
+std::string ServedSerial(const Config& config, const std::string& program, const Processes& processes) {
+  const std::vector<std::string> files = ServiceFiles(config, program);
   if (!AllHaveRead(processes, files)) return "";
   const absl::StatusOr<std::string> pem = files::Read(files.front());
   if (!pem.ok()) return "";

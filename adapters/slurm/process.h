@@ -36,7 +36,7 @@ class Deadline {
 absl::Status PrepareForSlurm();
 
 // Ends the process with `exit_code` and one line on stderr when `total` has passed, whatever hangs (a network file
-// system, say). `verb` must outlive the process. For a script the code is never 0.
+// system, say); zero: not any more. `verb` must outlive the process. For a script the code is never 0.
 void EndAfter(absl::Duration total, const char* verb, int exit_code = 1);
 
 // Writes all of `output` to stdout. Error: the reader is gone or the disk is full.

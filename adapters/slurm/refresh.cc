@@ -24,7 +24,8 @@ constexpr absl::Duration kTimeForFiles = absl::Milliseconds(1500);
 
 absl::StatusOr<bundle::Target> TargetOf(const Config& config, const std::string& cluster,
                                         const std::string& token_pin) {
-  const std::string& pin = config.bundle_pin.empty() ? token_pin : config.bundle_pin;
+  SIGNET_ASSIGN_OR_RETURN(std::string pin, ConfiguredPin(config));
+  if (pin.empty()) pin = token_pin;
   if (pin.empty() || cluster.empty()) {
     return base::Refusal(
         absl::StatusCode::kFailedPrecondition, base::kConfiguration,

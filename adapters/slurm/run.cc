@@ -1,6 +1,7 @@
 #include "adapters/slurm/run.h"
 
 #include <algorithm>
+#include <map>
 #include <string>
 #include <utility>
 
@@ -13,9 +14,12 @@
 #include "adapters/slurm/host.h"
 #include "adapters/slurm/host_report.h"
 #include "adapters/slurm/install.h"
+#include "adapters/slurm/mirror_token.h"
 #include "adapters/slurm/pre_start.h"
 #include "adapters/slurm/refresh.h"
+#include "adapters/slurm/repetition.h"
 #include "adapters/slurm/report.h"
+#include "adapters/slurm/selftest.h"
 #include "adapters/slurm/servers.h"
 #include "adapters/slurm/state_view.h"
 #include "services/base/clock.h"
@@ -41,7 +45,9 @@ Called by Slurm, under these names or as `signet-slurm NAME` (stdout: the answer
   certgen KEY                a self-signed certificate of that key
 
 For people:
-  refresh                    fetch the trust bundle, verify it, write ca_cert_file
+  refresh [--every D] [--wait D]
+                             fetch the trust bundle, verify it, write ca_cert_file; again and again, until SIGTERM; try
+                             for so long until it worked once
   pre-start [--node NAME] [--spool-dir DIR]
                              before slurmd starts: move a certmgr_state aside with which it could not come back
   report [--program slurmctld|slurmdbd|slurmrestd]
@@ -50,6 +56,9 @@ For people:
   state show [--node NAME]   identity keys (what `signetctl node approve` takes), tokens and requests of this host
   doctor                     what would stop this host's next start or renewal, with what to type; exit 1 for a fault
   install --dest DIR         copy this program to DIR, with the seven names beside it
+  mirror-token --from FILE --to FILE [--every D]
+                             in a pod: copy the projected service account token to a file of this user's, 0400
+  selftest                   in a pod: have a certificate issued that ends in minutes, and judge it; exit 1 at a fault
   --version, --help
 
 Configuration: /etc/signet/signet-slurm.yaml (optional). Documentation: docs/adapter.md.
@@ -100,6 +109,33 @@ absl::Status InstallTo(const std::vector<std::string>& arguments) {
   return Install(arguments[1]);
 }
 
+absl::Status RefreshOf(const std::vector<std::string>& arguments) {
+  std::map<std::string, std::string> options = {{"--every", ""}, {"--wait", ""}};
+  SIGNET_RETURN_IF_ERROR(ParseOptions(arguments, &options));
+  Repetition repetition;
+  SIGNET_ASSIGN_OR_RETURN(repetition.every, ParsePause("--every", options["--every"]));
+  SIGNET_ASSIGN_OR_RETURN(repetition.wait, ParsePause("--wait", options["--wait"]));
+  return Repeat(repetition, "refresh", [](const Deadline& deadline) -> absl::StatusOr<std::string> {
+    // A ConfigMap changes while this runs.
+    SIGNET_ASSIGN_OR_RETURN(const Config config, LoadConfig(ConfigPath()));
+    return Refresh(config, ObserveHost(), deadline, absl::Now());
+  });
+}
+
+absl::Status MirrorTokenOf(const std::vector<std::string>& arguments) {
+  std::map<std::string, std::string> options = {{"--from", ""}, {"--to", ""}, {"--every", ""}};
+  SIGNET_RETURN_IF_ERROR(ParseOptions(arguments, &options));
+  const std::string& from = options["--from"];
+  const std::string& to = options["--to"];
+  if (from.empty() || to.empty()) {
+    return base::Refusal(absl::StatusCode::kInvalidArgument, base::kMalformed, "--from FILE or --to FILE is missing",
+                         "signet-slurm --help");
+  }
+  Repetition repetition;
+  SIGNET_ASSIGN_OR_RETURN(repetition.every, ParsePause("--every", options["--every"]));
+  return Repeat(repetition, "mirror-token", [&](const Deadline&) { return MirrorToken(from, to); });
+}
+
 }  // namespace
 
 absl::StatusOr<base::SecretBytes> Run(const Invocation& invocation, const Deadline& deadline) {
@@ -114,6 +150,12 @@ absl::StatusOr<base::SecretBytes> Run(const Invocation& invocation, const Deadli
       return MakeKey();
     case Verb::kInstall:
       SIGNET_RETURN_IF_ERROR(InstallTo(arguments));
+      return Public("");
+    case Verb::kRefresh:
+      SIGNET_RETURN_IF_ERROR(RefreshOf(arguments));
+      return Public("");
+    case Verb::kMirrorToken:
+      SIGNET_RETURN_IF_ERROR(MirrorTokenOf(arguments));
       return Public("");
     default:
       break;
@@ -146,9 +188,9 @@ absl::StatusOr<base::SecretBytes> Run(const Invocation& invocation, const Deadli
         MakeSelfSigned(base::SecretBytes(arguments[0]), config.certgen_subject, host.name, clock.Now(), random));
     return Public(pem);
   }
-  if (invocation.verb == Verb::kRefresh) {
-    SIGNET_ASSIGN_OR_RETURN(const std::string line, Refresh(config, host, deadline, clock.Now()));
-    return Public(line);
+  if (invocation.verb == Verb::kSelfTest) {
+    SIGNET_RETURN_IF_ERROR(SelfTest(config, deadline, clock.Now(), Print));
+    return Public("");
   }
   if (invocation.verb == Verb::kReport) {
     SIGNET_ASSIGN_OR_RETURN(const std::string program, ParseReport(arguments));

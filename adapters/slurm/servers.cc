@@ -118,6 +118,16 @@ absl::Status Servers::ReportHost(const v1::HostReport& report) {
   });
 }
 
+absl::StatusOr<std::string> Servers::IssueProbeOfActive(absl::string_view csr_pem) {
+  v1::IssueProbeCertificateRequest request;
+  request.set_csr_pem(std::string(csr_pem));
+  v1::IssueProbeCertificateResponse response;
+  SIGNET_RETURN_IF_ERROR(TryAsMyself([&](const std::shared_ptr<grpc::Channel>& channel, grpc::ClientContext* context) {
+    return v1::CertAuthority::NewStub(channel)->IssueProbeCertificate(context, request, &response);
+  }));
+  return response.certificate_chain_pem();
+}
+
 absl::StatusOr<std::string> Servers::TrustBundle() {
   clients::TlsFiles tls = config_.tls;
   // A compute node has no control certificate, and the call is public.

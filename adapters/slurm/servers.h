@@ -27,6 +27,8 @@ class Servers {
   absl::Status ValidateNode(absl::string_view node, absl::string_view token,
                             const std::optional<v1::HostReport>& report);
   absl::Status ReportHost(const v1::HostReport& report);
+  // A probe's chain under the active authority; for a pod whose service account is a tester.
+  absl::StatusOr<std::string> IssueProbeOfActive(absl::string_view csr_pem);
   // The serialized SignedBundle. Needs no client certificate. One round: most nodes reach no server, and slurmd waits.
   absl::StatusOr<std::string> TrustBundle();
 

@@ -25,6 +25,8 @@ enum class Verb {
   kState,
   kDoctor,
   kInstall,
+  kMirrorToken,
+  kSelfTest,
   kVersion,
   kHelp
 };
