@@ -40,14 +40,23 @@ def copy_with_notes():
     return directory, copy
 
 
-def template(values=None, chart=None, release="signet", namespace="signet"):
+def run_helm(values, chart, release="signet", namespace="signet"):
     """What `helm template` prints."""
-    chart = chart or copy_with_notes()[1]
     command = [HELM, "template", release, str(chart), "--namespace", namespace, "--kube-version", KUBERNETES, "--values", "-"]
-    done = subprocess.run(command, input=json.dumps(values or {}), capture_output=True, text=True, check=False)
+    done = subprocess.run(command, input=json.dumps(values), capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise Refused(done.stderr)
     return done.stdout
+
+
+@functools.lru_cache(maxsize=None)
+def remembered(values, *arguments):
+    return run_helm(json.loads(values), *arguments)
+
+
+def template(values=None, chart=None, release="signet", namespace="signet"):
+    """The same, once for each question. `chart`: else the copy with the notes."""
+    return remembered(json.dumps(values or {}), chart or copy_with_notes()[1], release, namespace)
 
 
 class Rendered:

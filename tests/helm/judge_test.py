@@ -19,7 +19,7 @@ class Judge(unittest.TestCase):
         self.assertIn("cannot unmarshal", self.faults({**GOOD, "immutable": "yes"}))
 
     def test_finds_a_key_that_stands_twice(self):
-        self.assertIn("already set", "\n".join(judge(as_text(GOOD)[:-1] + ', "type": "Opaque"}')))
+        self.assertIn("duplicate field", "\n".join(judge(as_text(GOOD)[:-1] + ', "type": "Opaque"}')))
 
     def test_finds_what_no_schema_knows(self):
         self.assertIn("tls.crt", self.faults({**GOOD, "type": "kubernetes.io/tls"}))

@@ -1,9 +1,11 @@
 """Helm itself refuses what values.schema.json does not allow."""
 import concurrent.futures
 import json
+import subprocess
+import sys
 import unittest
 
-from chart import CHART, Refused, at, leaves, template, values
+from chart import CHART, TOP, Refused, at, leaves, template, values
 
 # Maps whose keys are the user's own. Below every other key only the keys of values.yaml and of Kubernetes are allowed.
 FREE = {"metrics.dashboard.labels", "networkPolicy.metricsNamespaceSelector.matchLabels", "kubernetes.serviceAccounts"}
@@ -26,6 +28,12 @@ def refusals(cases):
             return case[0], str(refused)
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         return list(pool.map(run, cases))
+
+
+class Readme(unittest.TestCase):
+    def test_is_made_of_the_comments_in_values_yaml(self):
+        done = subprocess.run([sys.executable, str(TOP / "tools/helm_readme.py"), "--check"], capture_output=True, text=True, check=False)
+        self.assertEqual(0, done.returncode, done.stderr)
 
 
 class Schema(unittest.TestCase):

@@ -11,7 +11,7 @@
 {{- end }}
 {{- if .Values.tests.enabled }}
 {{- $_ := set $accounts (printf "%s/%s" .Values.slurm.namespace (include "signet.testName" .)) "tester" }}
-{{- end }}
+{{- end -}}
 cluster: {{ .Values.cluster.name | quote }}
 # Folders of signetd's own making: the roots of a volume with an fsGroup and of an emptyDir are writable for others, which it refuses.
 data_dir: /var/lib/signet/data

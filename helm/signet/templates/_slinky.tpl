@@ -5,7 +5,7 @@ Each Slurm pod has the same absolute paths, since slurm.conf is one for all. The
 writable for everybody.
 */}}
 {{- define "signet.slinkyValues" -}}
-{{- $namespace := .Values.slurm.namespace }}
+{{- $namespace := .Values.slurm.namespace -}}
 # The name stands in every certificate request: it is the same on both sides, and it stays.
 clusterName: {{ .Values.cluster.name | quote }}
 controller:
@@ -164,7 +164,7 @@ resources:
 
 {{/* The adapter and a directory of its user's own for its state; then the first bundle: (list $ "user id") */}}
 {{- define "signet.initContainers" -}}
-{{- $root := index . 0 }}
+{{- $root := index . 0 -}}
 - name: signet-install
   image: {{ include "signet.image" (list $root $root.Values.adapterImage) | quote }}
   imagePullPolicy: {{ $root.Values.adapterImage.pullPolicy }}
@@ -189,7 +189,7 @@ volumeMounts:
 {{- end }}
 
 {{- define "signet.refreshContainer" -}}
-{{- $root := index . 0 }}
+{{- $root := index . 0 -}}
 - name: signet-bundle-refresh
   image: {{ include "signet.image" (list $root $root.Values.adapterImage) | quote }}
   imagePullPolicy: {{ $root.Values.adapterImage.pullPolicy }}
@@ -200,7 +200,7 @@ volumeMounts:
 
 {{/* (list $ "container name" (list "more arguments")) */}}
 {{- define "signet.mirrorContainer" -}}
-{{- $root := index . 0 }}
+{{- $root := index . 0 -}}
 - name: {{ index . 1 }}
   image: {{ include "signet.image" (list $root $root.Values.adapterImage) | quote }}
   imagePullPolicy: {{ $root.Values.adapterImage.pullPolicy }}

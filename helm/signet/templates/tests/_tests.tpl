@@ -1,6 +1,6 @@
 {{/* What the pods of `helm test` share: (list $ "service account") */}}
 {{- define "signet.testPod" -}}
-{{- $root := index . 0 }}
+{{- $root := index . 0 -}}
 restartPolicy: Never
 serviceAccountName: {{ index . 1 | quote }}
 automountServiceAccountToken: false
