@@ -216,6 +216,8 @@ absl::StatusOr<Issued> Issuer::Repeat(const store::CertificateRow& row) const {
   if (state != store::AuthorityState::kActive && state != store::AuthorityState::kRetired) {
     return NotWorthHaving("its authority is neither active nor retired");
   }
+  if (row.state == store::CertificateState::kRevoked) return NotWorthHaving("it is revoked");
+  // As before a signature: another process on this store may have revoked it, or its authority, since both were read.
   SIGNET_RETURN_IF_ERROR(CheckStands(row));
   if (row.not_after - clock_.Now() < (row.not_after - row.not_before) / 4) {
     return NotWorthHaving("under a quarter of its life is left");

@@ -41,7 +41,9 @@ grpc::Status FakeSignetd::ChangeAuthority(grpc::ServerContext*, const v1::Change
     return WithPlan(Refuse(grpc::StatusCode::FAILED_PRECONDITION, "GATE_CLOSED", "the gate is closed", gate[0].next()),
                     response->plan());
   }
-  *response->mutable_authority() = Active();
+  const bool requested = !requests.empty() && requests.front().id() == request->authority_id();
+  if (!requested) *response->mutable_authority() = Active();
+  if (requested && !request->dry_run()) requests.clear();
   response->set_changed(!request->dry_run());
   return grpc::Status::OK;
 }

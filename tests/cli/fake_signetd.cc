@@ -246,6 +246,7 @@ grpc::Status FakeSignetd::ListAuthorities(grpc::ServerContext*, const v1::ListAu
   for (const x509::Certificate& anchor : anchors) {
     *response->add_authorities() = Describe(anchor, v1::AUTHORITY_STATE_RETIRED);
   }
+  for (const v1::AuthorityRequest& request : requests) *response->add_requests() = request;
   return refusal;
 }
 
@@ -284,15 +285,43 @@ grpc::Status FakeSignetd::ListProvisioners(grpc::ServerContext*, const v1::ListP
 grpc::Status FakeSignetd::ImportAuthority(grpc::ServerContext*, const v1::ImportAuthorityRequest* request,
                                           v1::ImportAuthorityResponse* response) {
   const base::MutexLock lock(mutex);
+  imports.push_back(*request);
   if (!refusal.ok()) return refusal;
-  const x509::Certificate certificate = x509::Certificate::FromPem(request->certificate_pem()).value();
+  const std::string& pem = request->chain_pem().empty() ? request->certificate_pem() : request->chain_pem();
+  const x509::Certificate certificate = x509::Certificate::ListFromPem(pem).value().front();
   if (!certificate.is_ca()) return Refuse(grpc::StatusCode::INVALID_ARGUMENT, "MALFORMED", "it is not a CA", "");
-  *response->mutable_authority() = Describe(certificate, v1::AUTHORITY_STATE_RETIRED);
+  *response->mutable_authority() =
+      Describe(certificate, request->chain_pem().empty() ? v1::AUTHORITY_STATE_RETIRED : v1::AUTHORITY_STATE_PREPARED);
+  if (!request->chain_pem().empty() || !request->key_pem().empty()) {
+    response->mutable_plan()->add_steps("the step that is taken");
+  }
   if (!request->dry_run()) {
+    response->set_changed(anchors.empty() || anchors.back().der() != certificate.der());
     anchors.push_back(certificate);
     status.set_bundle_generation(status.bundle_generation() + 1);
   }
   response->set_bundle_generation(status.bundle_generation());
+  return grpc::Status::OK;
+}
+
+grpc::Status FakeSignetd::CreateSubordinate(grpc::ServerContext*, const v1::CreateSubordinateRequest* request,
+                                            v1::CreateSubordinateResponse* response) {
+  const base::MutexLock lock(mutex);
+  if (!refusal.ok()) return refusal;
+  response->mutable_plan()->add_steps("make a key");
+  for (const v1::AuthorityRequest& made : requests) {
+    if (made.subject() != request->subject()) continue;
+    *response->mutable_request() = made;
+    return grpc::Status::OK;
+  }
+  if (request->dry_run()) return grpc::Status::OK;
+  v1::AuthorityRequest made;
+  made.set_id("00112233445566778899aabbccddeeff");
+  made.set_subject(request->subject());
+  made.set_csr_pem("-----BEGIN CERTIFICATE REQUEST-----\n" + request->subject() + "\n");
+  requests.push_back(made);
+  *response->mutable_request() = made;
+  response->set_changed(true);
   return grpc::Status::OK;
 }
 

@@ -62,8 +62,10 @@ class FakeSignetd final : public v1::CertAuthority::Service, public v1::NodeEnro
   std::map<std::string, std::string> blocked;  // reasons, by node
   std::vector<std::string> forgotten;
   v1::ApproveNodeRequest approved;
-  v1::IssueClientCertificateRequest client;  // the last one
-  std::vector<x509::Certificate> anchors;    // imported
+  v1::IssueClientCertificateRequest client;         // the last one
+  std::vector<x509::Certificate> anchors;           // imported
+  std::vector<v1::ImportAuthorityRequest> imports;  // dry runs too
+  std::vector<v1::AuthorityRequest> requests;       // of CreateSubordinate
   v1::PrepareAuthorityRequest prepared;
   std::vector<v1::ChangeAuthorityRequest> changed;        // dry runs too
   std::vector<v1::ReplaceStolenAuthorityRequest> stolen;  // dry runs too
@@ -110,6 +112,8 @@ class FakeSignetd final : public v1::CertAuthority::Service, public v1::NodeEnro
   grpc::Status GetToken(grpc::ServerContext*, const v1::GetTokenRequest*, v1::GetTokenResponse*) override;
   grpc::Status ImportAuthority(grpc::ServerContext*, const v1::ImportAuthorityRequest*,
                                v1::ImportAuthorityResponse*) override;
+  grpc::Status CreateSubordinate(grpc::ServerContext*, const v1::CreateSubordinateRequest*,
+                                 v1::CreateSubordinateResponse*) override;
   grpc::Status PrepareAuthority(grpc::ServerContext*, const v1::PrepareAuthorityRequest*,
                                 v1::PrepareAuthorityResponse*) override;
   grpc::Status ChangeAuthority(grpc::ServerContext*, const v1::ChangeAuthorityRequest*,

@@ -1,11 +1,17 @@
 #include <thread>
 
 #include "tests/services/authority/rotation_fixture.h"
+#include "tests/testing/offline_root.h"
 
 namespace signet::authority {
 namespace {
 
+using ::signet::testing::MakeRunningCa;
+using ::signet::testing::MakeTestRoot;
 using ::signet::testing::Must;
+using ::signet::testing::RsaKey;
+using ::signet::testing::SignAuthority;
+using ::signet::testing::TestRoot;
 using ::testing::HasSubstr;
 
 std::string Message(const absl::Status& status) { return std::string(status.message()); }
@@ -57,6 +63,29 @@ TEST_F(FaultTest, AStoreThatFailsAtAnyCallLeavesBeforeOrAfter) {
   EXPECT_EQ(StateOf(former), store::AuthorityState::kRevoked);
   TryWithEveryFault([&] { return world.rotation->RecoverBundle(50, false, false, world.origin).status(); }, "recover");
   EXPECT_EQ(Must(world.audit->Verify(*world.store)).first_bad_sequence, 0U);
+}
+
+TEST_F(FaultTest, SoDoRequestsAndImports) {
+  const auto create = [&] { return world.rotation->RequestSubordinate({"CN=Sub", false}, world.origin).status(); };
+  const auto requests = [&] {
+    return Must(world.Read([](const store::Tables& tables) { return tables.authorities().ListRequests(); }));
+  };
+  TryWithEveryFault(create, "request");
+  ASSERT_EQ(requests().size(), 1U);
+  TryWithEveryFault([&] { return Step(Verb::kWithdraw, requests()[0].id); }, "withdraw a request");
+  Must(create());
+  const TestRoot offline =
+      MakeTestRoot(world.clock.Now(), absl::Hours(24 * 3650), x509::KeyType::kEcP256, "CN=Offline");
+  const x509::Certificate own = SignAuthority(offline, requests()[1].spki_der, "CN=Sub", world.clock.Now());
+  const std::string chain = own.pem() + offline.certificate.pem();
+  TryWithEveryFault([&] { return world.rotation->ImportSubordinate({chain, false}, world.origin).status(); }, "chain");
+  EXPECT_EQ(StateOf(own.public_key().key_id()), store::AuthorityState::kPrepared);
+  const TestRoot lab = MakeRunningCa(RsaKey(2048), "CN=Lab", world.clock.Now());
+  const auto import = [&] {
+    return world.rotation->ImportWithKey({lab.certificate.pem(), Must(lab.key.ToPem()), false}, world.origin).status();
+  };
+  TryWithEveryFault(import, "key");
+  EXPECT_EQ(Crosses().size(), 1U);
 }
 
 TEST_F(FaultTest, ACommitThatFailsStoresNothing) {
@@ -127,6 +156,21 @@ TEST_F(TwoAtOnceTest, TwoThatActivateDifferentOnesLeaveOneActiveOne) {
   EXPECT_EQ(active, 1);
   EXPECT_EQ(Crosses().size(), static_cast<std::size_t>(Records("authority.activate")));
   EXPECT_GE(Crosses().size(), 1U);
+}
+
+TEST_F(TwoAtOnceTest, OfTwoImportsOfOneChainOnlyOneChangesAnything) {
+  const auto request = *Must(world.rotation->RequestSubordinate({"CN=Sub", false}, world.origin)).request;
+  const TestRoot offline =
+      MakeTestRoot(world.clock.Now(), absl::Hours(24 * 3650), x509::KeyType::kEcP256, "CN=Offline");
+  const std::string chain =
+      SignAuthority(offline, request.spki_der, "CN=Sub", world.clock.Now()).pem() + offline.certificate.pem();
+  const auto import = [&] {
+    const auto imported = world.rotation->ImportSubordinate({chain, false}, world.origin);
+    EXPECT_TRUE(imported.ok() || absl::IsAborted(imported.status())) << imported.status();
+  };
+  Run(import, import);
+  EXPECT_EQ(Records("authority.import"), 1);
+  EXPECT_EQ(Newest().generation, 2U);
 }
 
 TEST_F(TwoAtOnceTest, TwoThatPrepareNeverMakeThree) {

@@ -89,6 +89,22 @@ TEST_F(NodeLifeTest, ForgettingANameWithNothingButAnApprovalIsAChange) {
   EXPECT_EQ(Refused(node_.Ask()), base::kIdentityUnknown);
 }
 
+TEST_F(NodeLifeTest, ForgettingAHostDropsWhatItReportedOfItself) {
+  for (const char* program : {"host", "slurmctld"}) {
+    store::ReportRow row;
+    row.host = "login1";
+    row.program = program;
+    Must(world_.sightings->Report(row, world_.origin));
+  }
+  const std::size_t audited = world_.AuditRows().size();
+  EXPECT_EQ(Must(world_.node_life->Forget({"login1"}, world_.origin)).reports_dropped, 2);
+  EXPECT_EQ(world_.AuditRows().size(), audited + 1);
+  EXPECT_THAT(LastRecord(), HasSubstr("reports_dropped"));
+  EXPECT_TRUE(Must(world_.Read([](const store::Tables& tables) { return tables.sightings().ListReports(); })).empty());
+  EXPECT_EQ(Must(world_.node_life->Forget({"login1"}, world_.origin)).reports_dropped, 0);
+  EXPECT_EQ(world_.AuditRows().size(), audited + 1);
+}
+
 TEST_F(NodeLifeTest, ABlockOfManyNodesIsOneRecordOverAHostlistAndCountsEachNameOnce) {
   const std::size_t audited = world_.AuditRows().size();
   const NodeChange change = Must(world_.node_life->Block({"n3", "n1", "n2", "n1"}, "rack lost", world_.origin));

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "services/base/reason.h"
+#include "tests/testing/authority_steps.h"
 #include "tests/testing/world.h"
 
 namespace signet::issuance {
@@ -147,6 +148,21 @@ TEST_F(IssuerTest, RefusesToRepeatWhatIsNoLongerWorthHaving) {
   EXPECT_TRUE(world_.issuer->Repeat(row).ok());
   world_.clock.Advance(absl::Hours(24));
   EXPECT_TRUE(absl::IsFailedPrecondition(world_.issuer->Repeat(row).status()));
+}
+
+TEST_F(IssuerTest, RefusesToRepeatWhatAnotherProcessRevokedBehindItsBack) {
+  const store::CertificateRow first = Stored(Issue(Node("n1")).serial);
+  const store::CertificateRow second = Stored(Issue(Node("n2")).serial);
+  Must(world_.store->Write([&](store::Tables& tables) {
+    return tables.certificates()
+        .Revoke(first.serial, world_.clock.Now(), store::RevocationReason::kKeyCompromise)
+        .status();
+  }));
+  EXPECT_TRUE(absl::IsFailedPrecondition(world_.issuer->Repeat(first).status()));
+  EXPECT_TRUE(world_.issuer->Repeat(second).ok());
+  // The list of authorities in memory still says ACTIVE.
+  testing::SetState(world_, second.authority_id, store::AuthorityState::kRevoked);
+  EXPECT_TRUE(absl::IsFailedPrecondition(world_.issuer->Repeat(second).status()));
 }
 
 TEST_F(IssuerTest, RefusesToRepeatARowThatWasChangedInTheStore) {

@@ -44,6 +44,24 @@ TEST_F(SealedCustodyTest, OpensWhatItMade) {
   EXPECT_TRUE(WithKek('k')->Open("authority/1", key).ok());
 }
 
+TEST_F(SealedCustodyTest, OpensWhatItTookOverWhateverItsKind) {
+  const auto custody = WithKek('k');
+  for (const auto type : {x509::KeyType::kEcP256, x509::KeyType::kEcP384, x509::KeyType::kRsa}) {
+    const PrivateKey key = *PrivateKey::Generate(type);
+    const auto adopted = custody->Adopt("a", key);
+    ASSERT_TRUE(adopted.ok()) << adopted.status();
+    EXPECT_EQ(adopted->spki_der, key.public_key().spki_der());
+    const base::SecretBytes der = *key.ToPkcs8Der();
+    EXPECT_THAT(adopted->handle, ::testing::Not(HasSubstr(std::string(der.ExposeSecret().substr(der.size() / 2, 16)))));
+    const auto signer = custody->Open("a", *adopted);
+    ASSERT_TRUE(signer.ok()) << signer.status();
+    const x509::SignatureAlgorithm algorithm = DefaultAlgorithm(key.public_key());
+    EXPECT_TRUE(key.public_key().Verify(algorithm, "m", *(*signer)->Sign(algorithm, "m")).ok());
+    ExpectClosed(*custody, "b", *adopted);
+    ExpectClosed(*WithKek('l'), "a", *adopted);
+  }
+}
+
 TEST_F(SealedCustodyTest, NeverMakesTheSameKeyOrNonceTwice) {
   const auto custody = WithKek('k');
   const CustodyKey one = *custody->Create("a");

@@ -8,6 +8,7 @@
 #include "services/x509/name.h"
 #include "tests/testing/changed_certificate.h"
 #include "tests/testing/must.h"
+#include "tests/testing/offline_root.h"
 #include "tests/testing/test_root.h"
 
 namespace signet::policy {
@@ -202,6 +203,20 @@ TEST(ProbeProfileTest, LivesTenMinutesWhichNoOtherProfileMay) {
   EXPECT_FALSE(CheckProfile(longer).ok());
   longer.lifetime = absl::Minutes(9);
   EXPECT_FALSE(CheckProfile(longer).ok());
+}
+
+TEST_F(CrossTest, AnImportedAuthorityVouchesWithTheKeyThatItHas) {
+  for (const x509::KeyType type : {x509::KeyType::kEcP384, x509::KeyType::kRsa}) {
+    const TestRoot lab = testing::MakeRunningCa(Must(keys::PrivateKey::Generate(type)), "CN=Lab", kNow);
+    const x509::CertificateTemplate cross = Must(Make(lab.certificate, new_.certificate));
+    EXPECT_EQ(LintCross(SignTemplate(cross, lab.key), lab.certificate, new_.certificate), absl::OkStatus());
+  }
+  const TestRoot lab = testing::MakeRunningCa(Must(keys::PrivateKey::Generate(x509::KeyType::kRsa)), "CN=Lab", kNow);
+  const x509::Certificate good = SignTemplate(Must(Make(lab.certificate, new_.certificate)), lab.key);
+  const auto other_hash = Must(Changed(
+      good, [](X509*) {}, lab.key, EVP_sha384()));
+  EXPECT_THAT(std::string(LintCross(other_hash, lab.certificate, new_.certificate).message()),
+              HasSubstr("signature algorithm"));
 }
 
 }  // namespace
