@@ -35,8 +35,11 @@ absl::Status NoDirectory(const std::string& directory, uid_t uid, absl::string_v
                    " -m 0700 ", directory, "   # or set state_dir to a writable place in signet-slurm.yaml"));
 }
 
+}  // namespace
+
 // The parent may be writable for others, so whoever was first may have made ours.
-absl::Status MakeUserDirectory(const std::string& directory, uid_t uid) {
+absl::Status MakeUserDirectory(const std::string& state_dir, uid_t uid) {
+  const std::string directory = UserDirectory(state_dir, uid);
   absl::Status made = files::MakeDirectories(directory, kPrivateDirectory);
   if (absl::IsResourceExhausted(made)) return made;
   if (!made.ok()) return NoDirectory(directory, uid, made.message());
@@ -47,8 +50,6 @@ absl::Status MakeUserDirectory(const std::string& directory, uid_t uid) {
   }
   return absl::OkStatus();
 }
-
-}  // namespace
 
 std::vector<std::string> KnownNodes(const std::string& state_dir, uid_t uid) {
   std::vector<std::string> nodes;
@@ -66,7 +67,7 @@ std::vector<std::string> KnownNodes(const std::string& state_dir, uid_t uid) {
 absl::StatusOr<NodeState> NodeState::Open(const std::string& state_dir, const Host& host, absl::string_view node,
                                           absl::Duration timeout) {
   const std::string user_directory = UserDirectory(state_dir, host.uid);
-  SIGNET_RETURN_IF_ERROR(MakeUserDirectory(user_directory, host.uid));
+  SIGNET_RETURN_IF_ERROR(MakeUserDirectory(state_dir, host.uid));
   // Beside the directory, which may be moved aside. A leading dot is no node's name.
   SIGNET_ASSIGN_OR_RETURN(files::FileLock lock,
                           files::FileLock::Acquire(absl::StrCat(user_directory, "/.", node, ".lock"), timeout));

@@ -28,6 +28,10 @@ namespace signet::slurm {
 // The nodes that this user's daemons enrolled here, in no order.
 std::vector<std::string> KnownNodes(const std::string& state_dir, uid_t uid);
 
+// <state_dir>/<uid>, 0700, and the parents that are missing, 0755; FAILED_PRECONDITION with what to type when another
+// user was there first.
+absl::Status MakeUserDirectory(const std::string& state_dir, uid_t uid);
+
 // One node's state, locked against every other process while this lives.
 class NodeState {
  public:

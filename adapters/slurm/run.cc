@@ -1,5 +1,7 @@
 #include "adapters/slurm/run.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <map>
 #include <string>
@@ -15,6 +17,7 @@
 #include "adapters/slurm/host_report.h"
 #include "adapters/slurm/install.h"
 #include "adapters/slurm/mirror_token.h"
+#include "adapters/slurm/node_state.h"
 #include "adapters/slurm/pre_start.h"
 #include "adapters/slurm/refresh.h"
 #include "adapters/slurm/repetition.h"
@@ -55,7 +58,9 @@ For people:
                              on it, has loaded
   state show [--node NAME]   identity keys (what `signetctl node approve` takes), tokens and requests of this host
   doctor                     what would stop this host's next start or renewal, with what to type; exit 1 for a fault
-  install --dest DIR         copy this program to DIR, with the seven names beside it
+  install --dest DIR [--state-dir DIR]
+                             copy this program to DIR, with the seven names beside it; make a state_dir with this
+                             user's directory in it
   mirror-token --from FILE --to FILE [--every D]
                              in a pod: copy the projected service account token to a file of this user's, 0400
   selftest                   in a pod: have a certificate issued that ends in minutes, and judge it; exit 1 at a fault
@@ -102,11 +107,15 @@ absl::StatusOr<base::SecretBytes> AnswerOnNode(Verb verb, const std::string& nam
 }
 
 absl::Status InstallTo(const std::vector<std::string>& arguments) {
-  if (arguments[0] != "--dest" || arguments[1].empty()) {
+  std::map<std::string, std::string> options = {{"--dest", ""}, {"--state-dir", ""}};
+  SIGNET_RETURN_IF_ERROR(ParseOptions(arguments, &options));
+  if (options["--dest"].empty()) {
     return base::Refusal(absl::StatusCode::kInvalidArgument, base::kMalformed, "--dest DIR is missing",
                          "signet-slurm install --dest DIR");
   }
-  return Install(arguments[1]);
+  SIGNET_RETURN_IF_ERROR(Install(options["--dest"]));
+  const std::string& state_dir = options["--state-dir"];
+  return state_dir.empty() ? absl::OkStatus() : MakeUserDirectory(state_dir, geteuid());
 }
 
 absl::Status RefreshOf(const std::vector<std::string>& arguments) {

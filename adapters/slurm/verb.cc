@@ -32,7 +32,7 @@ constexpr Row kRows[] = {
     {"report", Verb::kReport, false, 0, 2},
     {"state", Verb::kState, false, 1, 3},
     {"doctor", Verb::kDoctor, false, 0, 0},
-    {"install", Verb::kInstall, false, 2, 2},
+    {"install", Verb::kInstall, false, 2, 4},
     {"mirror-token", Verb::kMirrorToken, false, 4, 6},
     {"selftest", Verb::kSelfTest, false, 0, 0},
     {"version", Verb::kVersion, false, 0, 0},

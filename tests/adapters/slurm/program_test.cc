@@ -289,6 +289,23 @@ TEST_F(ProgramTest, InstallsItselfUnderSevenNames) {
   EXPECT_TRUE(keys::PrivateKey::FromPem(base::SecretBytes(key.out)).ok()) << key.err;
 }
 
+TEST_F(ProgramTest, InstallMakesAStateDirectoryForItsUserAlone) {
+  const std::string volume = scratch_ / "volume";
+  std::filesystem::create_directory(volume);
+  ASSERT_EQ(chmod(volume.c_str(), 0777), 0);
+  const std::vector<std::string> install = {"signet-slurm", "install",     "--dest",
+                                            scratch_ / "a", "--state-dir", volume + "/state"};
+  for (int round = 0; round < 2; ++round) ASSERT_EQ(Run(install).exit_code, 0);
+  struct stat info = {};
+  ASSERT_EQ(lstat((volume + "/state").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 07777, 0755U);
+  const std::string own = absl::StrCat(volume, "/state/", geteuid());
+  ASSERT_EQ(lstat(own.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 07777, 0700U);
+  ASSERT_EQ(chmod(own.c_str(), 0777), 0);
+  EXPECT_EQ(Run(install).exit_code, 1);
+}
+
 TEST_F(ProgramTest, RunsInAnEmptyReadOnlyRoot) {
   if (!SIGNET_STATIC_ADAPTER || geteuid() != 0) GTEST_SKIP() << "needs the static program and root";
   const std::string root = scratch_ / "root";
