@@ -50,6 +50,39 @@ TEST(Config, RefusesWhatItDoesNotKnowOrCannotUse) {
   }
 }
 
+TEST(Config, ThePinComesFromOneOfTwoPlaces) {
+  const Scratch scratch;
+  const std::string hex(64, 'a');
+  WriteFile(scratch / "c.yaml", "bundle_pin: " + hex + "\nbundle_pin_file: /p\n");
+  const auto both = LoadConfig(scratch / "c.yaml");
+  EXPECT_NE(both.status().message().find("bundle_pin is set, too"), absl::string_view::npos) << both.status();
+  WriteFile(scratch / "c.yaml", "bundle_pin_file: p\n");
+  EXPECT_FALSE(LoadConfig(scratch / "c.yaml").ok());
+  WriteFile(scratch / "c.yaml", "bundle_pin_file: " + (scratch / "pin") + "\n");
+  const Config config = *LoadConfig(scratch / "c.yaml");
+  EXPECT_TRUE(absl::IsFailedPrecondition(ConfiguredPin(config).status()));
+  for (const std::string& wrong : {std::string(), hex.substr(1), hex + "a", hex + hex, std::string(64, 'g')}) {
+    WriteFile(scratch / "pin", wrong);
+    EXPECT_TRUE(absl::IsFailedPrecondition(ConfiguredPin(config).status())) << wrong;
+  }
+  WriteFile(scratch / "pin", hex + "\n");
+  EXPECT_EQ(*ConfiguredPin(config), std::string(32, '\xaa'));
+  EXPECT_EQ(*ConfiguredPin(Config()), "");
+}
+
+TEST(Config, AServicesPairHasTwoFiles) {
+  const Scratch scratch;
+  WriteFile(scratch / "c.yaml", "service: {cert: /own/tls.crt, key: /own/tls.key}\n");
+  const auto config = LoadConfig(scratch / "c.yaml");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->service_cert, "/own/tls.crt");
+  EXPECT_EQ(config->service_key, "/own/tls.key");
+  for (const char* text : {"service: {cert: /own/tls.crt}\n", "service: {cert: /a, key: b}\n", "service: {}\n"}) {
+    WriteFile(scratch / "c.yaml", text);
+    EXPECT_FALSE(LoadConfig(scratch / "c.yaml").ok()) << text;
+  }
+}
+
 TEST(Config, AFileThatWasAskedForMustExist) { EXPECT_FALSE(LoadConfig("/nonexistent/signet-slurm.yaml").ok()); }
 
 }  // namespace

@@ -83,7 +83,9 @@ std::string YamlOf(const Config& config) {
          "\nkubernetes: {token_file: " + config.kubernetes_token_file + "}\ntls: {cert: " + config.tls.cert +
          ", key: " + config.tls.key + ", ca: " + config.tls.ca + "}\n" +
          (config.cluster.empty() ? "" : "cluster: " + config.cluster + "\n") +
-         (config.bundle_pin.empty() ? "" : "bundle_pin: " + absl::BytesToHexString(config.bundle_pin) + "\n");
+         (config.bundle_pin.empty() ? "" : "bundle_pin: " + absl::BytesToHexString(config.bundle_pin) + "\n") +
+         (config.bundle_pin_file.empty() ? "" : "bundle_pin_file: " + config.bundle_pin_file + "\n") +
+         (config.bundle_sources.empty() ? "" : "bundle_sources: " + list(config.bundle_sources) + "\n");
 }
 
 std::string PackCertmgrState(uint16_t version, absl::Time renewed_at, const std::string& certificate_pem,
