@@ -36,7 +36,7 @@ void Write(gpr_log_func_args* args) {
   if (args->severity == GPR_LOG_SEVERITY_ERROR && absl::StrContains(args->message, "Failed accept4")) {
     listener_lost.store(true);
   }
-  // Of failed handshakes too: see tests/services/server/collector_test.cc for the version that is linked.
+  // Of a failed handshake it gives no other sign.
   if (absl::StrContains(args->message, "Handshake failed")) tls_failures.fetch_add(1);
   const base::MutexLock lock(TheTarget().mutex);
   if (TheTarget().logger != nullptr) TheTarget().logger->Debug("grpc", {{"message", std::string(args->message)}});
