@@ -85,6 +85,12 @@ class Manifests(unittest.TestCase):
                 if rendered is not DEFAULTS:
                     self.assertEqual("hpc", labels["team"], name)
 
+    def test_no_two_objects_are_the_same_even_in_one_namespace(self):
+        rendered = Rendered({"slurm": {"namespace": "signet"}, "tests": {"slurmImages": ["a", "b"]}, "metrics": {"serviceMonitor": {"enabled": True}}})
+        names = [(o["kind"], o["metadata"].get("namespace"), o["metadata"]["name"]) for o in rendered.objects]
+        self.assertEqual(len(names), len(set(names)), names)
+        self.assertEqual([], judge(rendered.manifests()))
+
     def test_objects_of_the_slurm_namespace_are_there(self):
         there = sorted(f"{o['kind']} {o['metadata']['name']}" for o in DEFAULTS.objects if o["metadata"].get("namespace") == "slurm")
         self.assertEqual([

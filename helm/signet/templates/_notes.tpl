@@ -55,9 +55,6 @@ of a service certificate or of the trust bundle, which `signetctl status` and `s
     kubectl -n {{ $slurm.namespace }} rollout restart deployment/{{ $slurm.release }}-restapi
 {{- end }}
 {{- end }}
-{{- range $slurm.loginsets }}
-    kubectl -n {{ $slurm.namespace }} rollout restart deployment/{{ $slurm.release }}-login-{{ . }}      # only before an authority is removed: sackd reads the bundle at its start and renewals
-{{- end }}
 
 Next: helm/signet/README.md (upgrades, a lost volume, hosts outside the cluster), docs/kubernetes.md (what is judged), docs/rotation.md, docs/troubleshooting.md.
 {{- end }}
