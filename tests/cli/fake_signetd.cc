@@ -66,12 +66,12 @@ std::string FakeSignetd::ListenTls() {
   x509::CertificateTemplate fields;
   fields.serial = "\x44";
   fields.issuer_der = authority_.root.subject_der();
-  fields.subject_der = x509::CommonNameDer("localhost");
+  fields.subject_der = x509::CommonNameDer("127.0.0.1");
   fields.not_before = now_ - absl::Hours(1);
   fields.not_after = now_ + absl::Hours(24);
   const keys::PrivateKey key = NewKey();
   fields.spki_der = key.public_key().spki_der();
-  fields.dns_names = {"localhost"};
+  fields.dns_names = {"127.0.0.1"};  // a host may know no name of its own
   fields.digital_signature = fields.server_auth = fields.client_auth = true;
   fields.subject_key_id = x509::KeyIdentifier(key.public_key());
   fields.authority_key_id = authority_.root.subject_key_id();
@@ -87,7 +87,7 @@ std::string FakeSignetd::ListenTls() {
   builder.RegisterService(static_cast<v1::CertAuthority::Service*>(this));
   builder.RegisterService(static_cast<v1::NodeEnrollment::Service*>(this));
   tls_server_ = builder.BuildAndStart();
-  return absl::StrCat("localhost:", port);
+  return absl::StrCat("127.0.0.1:", port);
 }
 
 v1::Authority FakeSignetd::Active() const { return Describe(authority_.root, v1::AUTHORITY_STATE_ACTIVE); }

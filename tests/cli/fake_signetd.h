@@ -24,7 +24,7 @@ class FakeSignetd final : public v1::CertAuthority::Service, public v1::NodeEnro
   FakeSignetd(const std::string& socket_path, absl::Time now);
   ~FakeSignetd() override { Stop(); }
   void Stop();
-  // The same over TLS on this host, for callers with a certificate of its authority: "localhost:<port>".
+  // The same over TLS on this host, for callers with a certificate of its authority: "127.0.0.1:<port>".
   std::string ListenTls();
 
   // Handlers hold it; a test that takes it between its own steps and a call orders them for the thread sanitizer.
