@@ -39,7 +39,7 @@ ALTERNATIVES = {
     "podLabels": {"team": "hpc"}, "podAnnotations": {"a": "b"}, "nodeSelector": {"disk": "ssd"}, "tolerations": [TOLERATION], "affinity": {"nodeAffinity": AFFINITY},
     "topologySpreadConstraints": [SPREAD], "priorityClassName": "system-cluster-critical",
     "extraEnv": [{"name": "A", "value": "b"}], "extraVolumes": [{"name": "more", "emptyDir": {}}],
-    "extraVolumeMounts": [{"name": "more", "mountPath": "/more"}], "extraContainers": [MORE], "extraInitContainers": [MORE],
+    "extraVolumeMounts": [{"name": "more", "mountPath": "/more"}], "extraContainers": [MORE], "extraInitContainers": [{**MORE, "name": "more-init"}],
     "extraObjects": ["apiVersion: v1\nkind: ConfigMap\nmetadata: {name: \"{{ .Release.Name }}-more\", namespace: signet}", {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "{{ .Release.Name }}-map", "namespace": "signet"}}],
     "tests.enabled": False, "tests.slurmImages": ["registry.example/slurmd:25.11-s2n", "registry.example/login@sha256:" + "0" * 64],
     "tests.resources.requests.cpu": "20m", "tests.resources.requests.memory": "64Mi", "tests.resources.limits.memory": "256Mi",
