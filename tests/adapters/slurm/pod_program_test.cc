@@ -1,6 +1,8 @@
 // The real program as the containers beside Slurm's daemons run it.
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -48,10 +50,34 @@ class PodProgramTest : public ProgramTest {
   void PublishPin(const std::string& pin) const {
     ASSERT_TRUE(files::WriteAtomically(scratch_ / "pin", absl::BytesToHexString(pin)).ok());
   }
-  Outcome RunUntilTerm(const std::vector<std::string>& argv, absl::Duration term_after) const {
+  // Runs the program; when `script` has ended, SIGTERM ends it.
+  Outcome RunUntil(const std::vector<std::string>& argv, const std::function<void()>& script) const {
+    int ends[2];
+    EXPECT_EQ(pipe2(ends, O_CLOEXEC), 0);
     RunOptions options = Options();
-    options.term_after = term_after;
-    return RunProgram(argv, options);
+    options.in_child = [ends] {
+      const pid_t self = getpid();
+      if (write(ends[1], &self, sizeof(self)) != sizeof(self)) _exit(99);
+    };
+    std::thread kubelet([&] {
+      pid_t child = 0;
+      EXPECT_EQ(read(ends[0], &child, sizeof(child)), static_cast<ssize_t>(sizeof(child)));
+      script();
+      EXPECT_EQ(kill(child, SIGTERM), 0);
+    });
+    Outcome outcome = RunProgram(argv, options);
+    kubelet.join();
+    close(ends[0]);
+    close(ends[1]);
+    return outcome;
+  }
+  // False when it did not come in a minute.
+  static bool Eventually(const std::function<bool()>& holds) {
+    for (int i = 0; i < 1200; ++i) {
+      if (holds()) return true;
+      absl::SleepFor(absl::Milliseconds(50));
+    }
+    return false;
   }
   bool Wrote() const { return files::Exists(config_.ca_cert_file); }
 
@@ -101,15 +127,14 @@ TEST_F(PodProgramTest, AnEmptyOrCutConfigMapWritesNothing) {
 
 TEST_F(PodProgramTest, ASidecarFollowsTheConfigMapNeverGoesBackAndEndsWithTerm) {
   Publish(3);
-  std::thread kubelet([this] {
-    while (!Wrote()) absl::SleepFor(absl::Milliseconds(50));
+  const Outcome outcome = RunUntil({"signet-slurm", "refresh", "--every", "1s", "--wait", "60s"}, [this] {
+    EXPECT_TRUE(Eventually([this] { return Wrote(); }));
     Publish(5);
-    while (bundle::Observe(config_.ca_cert_file).generation != 5) absl::SleepFor(absl::Milliseconds(50));
+    EXPECT_TRUE(Eventually([this] { return bundle::Observe(config_.ca_cert_file).generation == 5; }));
     Publish(4);
+    // Several rounds.
+    absl::SleepFor(absl::Seconds(4));
   });
-  const Outcome outcome =
-      RunUntilTerm({"signet-slurm", "refresh", "--every", "1s", "--wait", "10s"}, absl::Seconds(12));
-  kubelet.join();
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
   EXPECT_THAT(outcome.out, StartsWith(config_.ca_cert_file + ": written, generation 3\n"));
   EXPECT_THAT(outcome.out, HasSubstr(": written, generation 5\n"));
@@ -119,29 +144,29 @@ TEST_F(PodProgramTest, ASidecarFollowsTheConfigMapNeverGoesBackAndEndsWithTerm) 
 }
 
 TEST_F(PodProgramTest, ASidecarThatNeverSucceedsStillEndsWithTerm) {
-  const Outcome outcome = RunUntilTerm({"signet-slurm", "refresh", "--every", "1s"}, absl::Seconds(3));
+  const Outcome outcome =
+      RunUntil({"signet-slurm", "refresh", "--every", "1s"}, [] { absl::SleepFor(absl::Seconds(3)); });
   EXPECT_EQ(outcome.exit_code, 0) << outcome.signal;
   EXPECT_EQ(outcome.out, "");
   EXPECT_THAT(outcome.err, StartsWith("signet-slurm refresh: "));
 }
 
 TEST_F(PodProgramTest, AWaitingInitContainerEndsWithTerm) {
-  EXPECT_EQ(RunUntilTerm({"signet-slurm", "refresh", "--wait", "60s"}, absl::Seconds(2)).exit_code, 0);
+  EXPECT_EQ(RunUntil({"signet-slurm", "refresh", "--wait", "60s"}, [] { absl::SleepFor(absl::Seconds(2)); }).exit_code,
+            0);
 }
 
 TEST_F(PodProgramTest, ATokenIsMirroredUntilTerm) {
   const std::string from = scratch_ / "from";
   const std::string to = scratch_ / "mirrored";
   WriteFile(from, kToken, 0444);
-  std::thread kubelet([&] {
-    while (!files::Exists(to)) absl::SleepFor(absl::Milliseconds(50));
-    EXPECT_TRUE(files::WriteAtomically(from, std::string(kToken) + "2").ok());
+  const std::string next = std::string(kToken) + "2";
+  const Outcome outcome = RunUntil({"signet-slurm", "mirror-token", "--from", from, "--to", to, "--every", "1s"}, [&] {
+    EXPECT_TRUE(Eventually([&] { return files::Exists(to); }));
+    EXPECT_TRUE(files::WriteAtomically(from, next).ok());
+    EXPECT_TRUE(Eventually([&] { return ReadFile(to) == next; }));
   });
-  const Outcome outcome =
-      RunUntilTerm({"signet-slurm", "mirror-token", "--from", from, "--to", to, "--every", "1s"}, absl::Seconds(6));
-  kubelet.join();
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
-  EXPECT_EQ(ReadFile(to), std::string(kToken) + "2");
   EXPECT_EQ(outcome.out.find(kToken), std::string::npos);
 }
 
