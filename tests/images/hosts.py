@@ -8,10 +8,12 @@ import time
 PREFIX = "signet-images"
 NETWORK = PREFIX
 SUBNET = "10.89.77.0/24"
-# The server keeps its address when its container is another one, as behind a Service.
-SERVER_ADDRESS = "10.89.77.10"
+# The server keeps its address when its container is another one, as behind a Service; both, since the others remember them together.
+# Its name is in /etc/hosts: podman's own name server of Debian 12 falls silent when containers come and go.
+SERVER_ADDRESS = ["--ip", "10.89.77.10", "--mac-address", "0a:58:0a:59:4d:0a"]
 # Everything but what a step asks for itself.
-CONFINED = ["--read-only", "--cap-drop=all", "--security-opt=no-new-privileges", "--network", NETWORK]
+CONFINED = ["--read-only", "--cap-drop=all", "--security-opt=no-new-privileges", "--network", NETWORK,
+            "--add-host=signetd:10.89.77.10"]
 SLURM = 401
 SIGNET = 10001
 
@@ -63,8 +65,8 @@ class Server:
         put(self.config_directory / "signetd.yaml", config)
 
     def start(self):
-        podman("run", "--detach", "--name", self.name, "--network-alias", "signetd", "--ip", SERVER_ADDRESS, *CONFINED, "--tmpfs", "/run:mode=1777,size=1m",
-               "--volume", f"{PREFIX}-server-config:/etc/signet:ro", "--volume", f"{PREFIX}-server-data:/var/lib/signet",
+        podman("run", "--detach", "--name", self.name, *SERVER_ADDRESS, *CONFINED,
+               "--tmpfs", "/run:mode=1777,size=1m", "--volume", f"{PREFIX}-server-config:/etc/signet:ro", "--volume", f"{PREFIX}-server-data:/var/lib/signet",
                "--volume", f"{PREFIX}-server-out:/out", "localhost/signet/signetd")
         for _ in range(100):
             try:

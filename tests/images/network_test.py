@@ -375,7 +375,7 @@ def clean_up():
                 host.stop()
             except (OSError, subprocess.TimeoutExpired):
                 host.process.kill()
-    podman("rm", "--all", "--force", "--time", "1")
+    podman("rm", "--all", "--force", "--time", "20")
     podman("volume", "rm", "--all", "--force")
     for network in podman("network", "ls", "--quiet").split():
         if network == PREFIX:
@@ -385,7 +385,7 @@ def clean_up():
 def main():
     clean_up()
     links_before.update(links())
-    podman("network", "create", "--internal", "--subnet", hosts.SUBNET, PREFIX)
+    podman("network", "create", "--internal", "--disable-dns", "--subnet", hosts.SUBNET, PREFIX)
     atexit.register(lambda: subprocess.run(["rm", "-rf", str(scratch)], check=False))
     passed = failed = 0
     for function in steps:
