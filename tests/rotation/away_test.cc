@@ -6,7 +6,6 @@ namespace {
 
 using authority::Verb;
 using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 
@@ -34,7 +33,8 @@ class AwayTest : public RotationTest {
     cluster_.node(name).Start();
     cluster_.Tick();
     EXPECT_TRUE(cluster_.node(name).daemon().has_certificate()) << name;
-    ExpectAllTalkInPairs();
+    cluster_.TalkAll();
+    ExpectNobodyFailed();
   }
 };
 
@@ -68,7 +68,7 @@ TEST_F(AwayTest, ThreeWholeRotationsEndWithOneRefreshAndNoToken) {
   cluster_.node("n002").Stop();
   cluster_.node("sub02").Stop();
   for (int i = 0; i < 3; ++i) Rotate();
-  ExpectAllTalkInPairs();
+  ExpectNobodyFailed();
 
   // With the bundle of then it meets nobody whom it knows; nobody else has anything of it.
   cluster_.node("n002").Start();
@@ -78,6 +78,7 @@ TEST_F(AwayTest, ThreeWholeRotationsEndWithOneRefreshAndNoToken) {
   for (const Failure& failure : cluster_.failures()) EXPECT_EQ(failure.refused_by, "n002") << failure.error;
   cluster_.ForgetFailures();
 
+  cluster_.EndSteps();
   for (const char* name : {"n002", "sub02"}) {
     cluster_.node(name).Stop();
     cluster_.node(name).StartRefreshed();

@@ -5,7 +5,7 @@ sockets in a temporary directory, with stand-ins for slurmd, slurmctld and scont
     transcript.py BUILD PAGE            replaces what stands between the page's markers
     transcript.py BUILD PAGE --check    fails when the page would become another, but for ids and times
 
-Run it as root: hosts have names of their own."""
+Run it as root: hosts have names and processes of their own."""
 import ctypes
 import difflib
 import os
@@ -23,6 +23,7 @@ import time
 
 MARKERS = "<!-- transcript: {} -->"
 CLONE_NEWUTS = 0x04000000
+ALONE = "SIGNET_TRANSCRIPT_ALONE"
 SCRIPTS = ["get-node-token", "generate-csr", "get-node-cert-key", "validate-node", "sign-csr"]
 # slurmctld: a process of that name (comm is the name of the file that runs), whose child sign-csr is. Reads the names of two files a line.
 SLURMCTLD = """while read -r csr answer; do
@@ -297,6 +298,7 @@ def without_chance(text):
     """Ids by the order in which they come, times and widths by nothing at all."""
     ids = {}
     text = re.sub(r"\b[0-9a-f]{32}\b|\b[0-9a-f]{12}\b", lambda m: "id" + str(ids.setdefault(m.group()[:12], len(ids))), text)
+    text = re.sub(r"\(request [0-9a-f]{16}\)", "(request)", text)
     text = re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "TIME", text)
     text = re.sub(r"\b\d+(?:ms|[smhdy])(?: \d+(?:ms|[smhdy]))*\b", "DURATION", text)
     return re.sub(r" +", " ", text)
@@ -322,4 +324,8 @@ def main(arguments):
 
 
 if __name__ == "__main__":
+    if os.environ.get(ALONE) != "yes":
+        # Where no other process is called slurmctld.
+        os.environ[ALONE] = "yes"
+        os.execvp("unshare", ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", sys.executable, *sys.argv])
     sys.exit(main(sys.argv[1:]))
