@@ -77,7 +77,7 @@ class Schema(unittest.TestCase):
             ("image.digest", "sha256:abc"), ("image.repository", ""), ("bundlePin", "abc"), ("cluster.name", ""), ("cluster.name", "two words"),
             ("slurm.namespace", "Slurm"), ("slurm.namespace", ""), ("slurm.nodesets", ["a", "a"]), ("serviceCertificates", ["slurmd"]),
             ("kubernetes.serviceAccounts", {"Bad_Name": "slurmd"}), ("kubernetes.serviceAccounts", {"other": "admin"}),
-            ("kubernetes.slurmdOwner", "none"), ("authority.lifetime", "ten years"), ("log.level", "verbose"), ("limits.requestsPerKeyPerMinute", 6001),
+            ("kubernetes.slurmdOwner", "none"), ("authority.lifetime", "ten years"), ("log.level", "verbose"), ("limits.requestsPerKeyPerMinute", 6001), ("limits.maxConcurrentCalls", 4097), ("limits.messageBytes", 1024),
             ("persistence.accessModes", ["ReadWriteMany"]), ("persistence.size", "big"), ("service.type", "ExternalName"),
             ("podSecurityContext.fsGroupChangePolicy", "Always"), ("podSecurityContext.runAsUser", 0), ("terminationGracePeriodSeconds", 1),
             ("tests.slurmImages", ["image; rm -rf /"]), ("service.extraNames", [f"n{i}" for i in range(13)]), ("fullnameOverride", "Upper"),
