@@ -120,8 +120,9 @@ absl::StatusOr<std::set<std::string>> Tainted(const Ground& ground, absl::string
   std::set<std::string> tainted = {std::string(stolen_id)};
   std::set<std::string> anchors;  // keys
   const auto has = [](const std::set<std::string>& set, const std::string& value) { return set.count(value) != 0; };
-  for (std::size_t before = 0; before != tainted.size();) {
-    before = tainted.size();
+  // Anchors count too: who shares one with a stolen authority may stand before it in the list.
+  for (std::size_t before = 0; before != tainted.size() + anchors.size();) {
+    before = tainted.size() + anchors.size();
     for (const store::AuthorityRow& row : ground.rows) {
       SIGNET_ASSIGN_OR_RETURN(const x509::Certificate anchor, AnchorOf(row));
       const std::string& key = anchor.public_key().spki_der();

@@ -169,7 +169,7 @@ Jqsir1cBMW21wFYxt7uUbBIu1IyVJA3NloQQ
 
 class ImportAnchorTest : public ::testing::Test {
  protected:
-  absl::StatusOr<Imported> Import(absl::string_view pem, bool dry_run = false) {
+  absl::StatusOr<ImportedAnchor> Import(absl::string_view pem, bool dry_run = false) {
     return ImportAnchor("alpha", pem, dry_run, *world.store, *world.custody, *world.authorities, *world.audit,
                         world.clock, world.origin);
   }
@@ -223,9 +223,9 @@ TEST_F(ImportAnchorTest, AnImportedAnchorNeverSignsAndSurvivesARestart) {
 }
 
 TEST_F(ImportAnchorTest, TheSameRootTwiceIsOneAnchor) {
-  const Imported first = Must(Import(kDocumentedRoot));
+  const ImportedAnchor first = Must(Import(kDocumentedRoot));
   const std::size_t records = world.AuditRows().size();
-  const Imported second = Must(Import(kDocumentedRoot));
+  const ImportedAnchor second = Must(Import(kDocumentedRoot));
   EXPECT_FALSE(second.changed);
   EXPECT_EQ(second.id, first.id);
   EXPECT_EQ(second.bundle_generation, 2U);
@@ -233,13 +233,13 @@ TEST_F(ImportAnchorTest, TheSameRootTwiceIsOneAnchor) {
 }
 
 TEST_F(ImportAnchorTest, OurOwnActiveRootIsAnAnchorAlready) {
-  const Imported own = Must(Import(world.Root().pem()));
+  const ImportedAnchor own = Must(Import(world.Root().pem()));
   EXPECT_FALSE(own.changed);
   EXPECT_EQ(own.bundle_generation, 1U);
 }
 
 TEST_F(ImportAnchorTest, ADryRunChangesNothing) {
-  const Imported judged = Must(Import(kDocumentedRoot, true));
+  const ImportedAnchor judged = Must(Import(kDocumentedRoot, true));
   EXPECT_FALSE(judged.changed);
   EXPECT_EQ(judged.bundle_generation, 1U);
   EXPECT_EQ(NewestBundle().generation, 1U);

@@ -72,7 +72,8 @@ TEST_F(FaultTest, SoDoRequestsAndImports) {
   };
   TryWithEveryFault(create, "request");
   ASSERT_EQ(requests().size(), 1U);
-  TryWithEveryFault([&] { return Step(Verb::kWithdraw, requests()[0].id); }, "withdraw a request");
+  const std::string dropped = requests()[0].id;
+  TryWithEveryFault([&] { return Step(Verb::kWithdraw, dropped); }, "withdraw a request");
   Must(create());
   const TestRoot offline =
       MakeTestRoot(world.clock.Now(), absl::Hours(24 * 3650), x509::KeyType::kEcP256, "CN=Offline");
