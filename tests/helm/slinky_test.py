@@ -58,7 +58,7 @@ class PassThrough(unittest.TestCase):
                 elif kind == "conf":
                     for name, setting in value.items():
                         parts = setting if isinstance(setting, list) else [setting]
-                        self.assertTrue(all(isinstance(p, str) and re.fullmatch(r"[^\s,]+", p) for p in parts), f"{path}{key}.{name}: {setting}")
+                        self.assertTrue(all(isinstance(p, str) and re.fullmatch(r"[^\s,;]+", p) for p in parts), f"{path}{key}.{name}: {setting}")
                 elif kind == "text":
                     self.assertIsInstance(value, str)
                 else:
@@ -220,6 +220,10 @@ class Traps(unittest.TestCase):
 class Notes(unittest.TestCase):
     def test_say_first_that_slinkys_images_lack_s2n(self):
         self.assertTrue(RENDERED.notes.startswith("FIRST: Slinky's published Slurm images have no TLS plugin."))
+
+    def test_warn_of_what_helm_and_the_slurm_chart_drop_without_a_word(self):
+        self.assertIn("Helm merges maps and replaces lists", RENDERED.notes)
+        self.assertIn("Where controller.extraConf or accounting.extraConf is set, that chart reads no extraConfMap", RENDERED.notes)
 
     def test_print_a_restart_for_each_rotated_secret(self):
         for workload in ("statefulset/slurm-controller", "statefulset/slurm-accounting", "deployment/slurm-restapi"):

@@ -35,7 +35,8 @@ Pin the key that signs trust bundles. Until then the pods believe whoever may wr
 {{- end }}
 
 4. Give these values to Slinky's `slurm` chart, beside your own. Helm merges maps and replaces lists: where you have args, env, volumeMounts, initContainers, containers or
-volumes of your own for a component, join the two lists. Switching TLS on is a flag day: once TLSType is set, Slurm refuses every clear-text call.
+volumes of your own for a component, join the two lists. Where controller.extraConf or accounting.extraConf is set, that chart reads no extraConfMap: move those lines into the
+map. Switching TLS on is a flag day: once TLSType is set, Slurm refuses every clear-text call.
 
     helm get notes {{ .Release.Name }} -n {{ $ns }} | sed -n '/^# slinky-values.yaml/,/^# end of slinky-values.yaml/p' > slinky-values.yaml
     helm upgrade --install {{ $slurm.release }} oci://ghcr.io/slinkyproject/charts/slurm -n {{ $slurm.namespace }} -f your-values.yaml -f slinky-values.yaml
