@@ -99,7 +99,7 @@ class Adapter(unittest.TestCase):
     def test_accepts_its_file(self):
         for more in ({}, {"bundlePin": "ab" * 32}, {"cluster": {"name": "007"}}, {"fullnameOverride": "y"}):
             rendered = Rendered(more)
-            name = next(c["metadata"]["name"] for c in rendered.all("ConfigMap") if "signet-slurm.yaml" in c["data"])
+            name = next(c["metadata"]["name"] for c in rendered.all("ConfigMap") if "signet-slurm.yaml" in c.get("data", {}))
             code, said = load_adapter_config(rendered.config(name, "signet-slurm.yaml"))
             self.assertEqual(0, code, said)
 
