@@ -5,6 +5,7 @@ import unittest
 
 
 def main(names):
+    sys.dont_write_bytecode = True
     folder = str(pathlib.Path(__file__).resolve().parent)
     sys.path.insert(0, folder)
     loader = unittest.TestLoader()

@@ -50,8 +50,8 @@ func judge(document []byte, security bool) []string {
 		return []string{fmt.Sprintf("not YAML: %v", err)}
 	}
 	name := fmt.Sprintf("%s %s/%s", head.Kind, head.Metadata.Namespace, head.Metadata.Name)
-	if make := customKinds[head.Kind]; make != nil && head.APIVersion == "monitoring.coreos.com/v1" {
-		if err := yaml.UnmarshalStrict(document, make()); err != nil {
+	if newObject := customKinds[head.Kind]; newObject != nil && head.APIVersion == "monitoring.coreos.com/v1" {
+		if err := yaml.UnmarshalStrict(document, newObject()); err != nil {
 			return []string{fmt.Sprintf("%s: %v", name, err)}
 		}
 		return nil
@@ -60,9 +60,9 @@ func judge(document []byte, security bool) []string {
 	if err != nil {
 		return []string{fmt.Sprintf("%s: %v", name, err)}
 	}
-	errors, pod := validate(object)
+	invalid, pod := validate(object)
 	var faults []string
-	for _, err := range errors {
+	for _, err := range invalid {
 		faults = append(faults, fmt.Sprintf("%s: %v", name, err))
 	}
 	if pod != nil && security {
