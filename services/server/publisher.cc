@@ -185,7 +185,11 @@ absl::StatusOr<std::string> Publisher::PublishService(Place& place) {
   if (!pending.empty() && !tried && pending != HashOfKey(found.key_pem)) {
     SIGNET_RETURN_IF_ERROR(Abandon(place, pending));
   }
-  if (!tried) place.attempt.reset();
+  if (place.attempt.has_value() && !tried) {
+    // Somebody took the word back. What certainly never was in the object is nobody's.
+    if (!place.attempt->may_be_written) SIGNET_RETURN_IF_ERROR(Abandon(place, place.attempt->pending));
+    place.attempt.reset();
+  }
   switch (finding.due) {
     case issuance::Due::kCertificate:
       return PublishNewPair(place, object, finding.why);
@@ -213,7 +217,10 @@ absl::StatusOr<std::string> Publisher::PublishNewPair(Place& place, kubernetes::
     }
   }
   if (!place.attempt.has_value()) SIGNET_RETURN_IF_ERROR(Prepare(place, object));
-  SIGNET_RETURN_IF_ERROR(Write(place, object, place.attempt->pair));
+  if (const absl::Status written = Write(place, object, place.attempt->pair); !written.ok()) {
+    place.attempt->may_be_written |= absl::IsUnavailable(written);
+    return written;
+  }
   place.attempt.reset();
   return absl::StrCat("a new certificate of ", place.service, ": ", why);
 }
@@ -225,7 +232,7 @@ absl::Status Publisher::Prepare(Place& place, kubernetes::Object& object) {
       object.version, objects_.Patch(place.object, {.version = object.version, .annotations = {{kPendingKey, pending}}},
                                      RequestDeadline()));
   SIGNET_ASSIGN_OR_RETURN(issuance::Pair pair, parts_.kept.Issue(place.service, key, NewOrigin()));
-  place.attempt = {pending, std::move(pair)};
+  place.attempt = Attempt{.pending = pending, .pair = std::move(pair)};
   return absl::OkStatus();
 }
 

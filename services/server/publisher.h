@@ -68,6 +68,7 @@ class Publisher {
   struct Attempt {
     std::string pending;  // kPendingKey's value
     issuance::Pair pair;
+    bool may_be_written = false;  // a patch with it went unanswered
   };
   struct Place {
     kubernetes::ObjectName object;

@@ -27,7 +27,8 @@ bool IsBase64(const Json& value) {
 std::string FaultOf(const Json& object) {
   const bool secret = object.at("kind") == "Secret";
   for (const char* field : {"data", "binaryData"}) {
-    for (const auto& [key, value] : object.value(field, Json::object()).items()) {
+    const Json values = object.value(field, Json::object());
+    for (const auto& [key, value] : values.items()) {
       const bool base64 = secret || std::string(field) == "binaryData";
       if (base64 ? !IsBase64(value) : !value.is_string()) return absl::StrCat(field, "[", key, "] is malformed");
       if (std::string(field) == "data" && object.value("binaryData", Json::object()).contains(key)) {

@@ -45,6 +45,12 @@ class KeptCertificatesTest : public ::testing::Test {
   std::string Abandon(const keys::PrivateKey& key, absl::string_view service = "slurmctld") {
     return Must(Kept().Abandon(service, key.public_key().spki_sha256(), origin_));
   }
+  void RevokeService() {
+    revocation::Request request;
+    request.nodes = {"slurmctld"};
+    request.comment = "the Secret was read by a stranger";
+    Must(world_.revocation->Revoke(request, world_.origin));
+  }
   store::CertificateRow Row(const std::string& serial) {
     return Must(world_.Read([&](const store::Tables& tables) { return tables.certificates().Find(serial); }));
   }
@@ -98,8 +104,7 @@ TEST_F(KeptCertificatesTest, OneOfTheFutureIsReplacedWhenTheClockWasSetBack) {
 
 TEST_F(KeptCertificatesTest, ARevokedOneIsReplaced) {
   const Pair pair = Issue();
-  Must(world_.revocation->Revoke({.nodes = {"slurmctld"}, .comment = "the Secret was read by a stranger"},
-                                 world_.origin));
+  RevokeService();
   EXPECT_EQ(WhyNew(pair), "it is revoked");
 }
 
@@ -173,6 +178,8 @@ TEST_F(KeptCertificatesTest, ACertificateThatSomebodyWasSeenToServeIsNotAbandone
 }
 
 TEST_F(KeptCertificatesTest, AnAbandonedCertificateKeepsNoGateClosed) {
+  // The one that was served until now.
+  Issue();
   const keys::PrivateKey lost = SimulatedNode::NewKey();
   Issue(lost);
   const std::string first = world_.created.slurm_authority_id;

@@ -86,6 +86,12 @@ class PublisherTest : public ::testing::Test {
     Must(x509::VerifyChain(chain[0], {chain.begin() + 1, chain.end()}, anchors, world_.clock.Now()));
     EXPECT_FALSE(kubernetes_.Object("Secret", "slurm", kSecret)["metadata"]["annotations"].contains(kPendingKey));
   }
+  void RevokeService() {
+    revocation::Request request;
+    request.nodes = {"slurmctld"};
+    request.comment = "the Secret was read by a stranger";
+    Must(world_.revocation->Revoke(request, world_.origin));
+  }
   int64_t Revoked() {
     const auto rows = world_.Certificates("slurmctld");
     return std::count_if(rows.begin(), rows.end(), [](const store::CertificateRow& row) {
@@ -163,7 +169,7 @@ TEST_F(PublisherTest, ACertificateIsRenewedWhenTwoThirdsOfItsLifeAreOver) {
 TEST_F(PublisherTest, ARevokedOneIsReplacedByAnotherKey) {
   publisher_->Tick();
   const std::string key = Value(kPrivateKeyKey);
-  Must(world_.revocation->Revoke({.nodes = {"slurmctld"}, .comment = "the Secret was read"}, world_.origin));
+  RevokeService();
   TickAfter(kLookEvery);
   ExpectGood();
   EXPECT_NE(Value(kPrivateKeyKey), key);
@@ -197,7 +203,7 @@ TEST_F(PublisherTest, ASecretThatCannotBeWrittenForDaysCostsOneCertificate) {
 TEST_F(PublisherTest, OneIssuedForASecretThatCouldNotBeWrittenBeforeARevocationIsNotWrittenAfterIt) {
   RefusePairs(true);
   publisher_->Tick();
-  Must(world_.revocation->Revoke({.nodes = {"slurmctld"}, .comment = "the service moves"}, world_.origin));
+  RevokeService();
   RefusePairs(false);
   TickAfter(kLongestPause);
   ExpectGood();
@@ -225,6 +231,8 @@ TEST_F(PublisherTest, AChangeInBetweenIsNotOverwritten) {
   EXPECT_EQ(Value(kPrivateKeyKey), "");
   TickAfter(kShortestPause);
   ExpectGood();
+  // The word that announced it was gone, too.
+  EXPECT_EQ(Revoked(), 1);
 }
 
 TEST_F(PublisherTest, AnUnreachableApiIsAskedLessAndLessOften) {
