@@ -21,7 +21,7 @@ namespace {
 // Signing leaves again, it must outlive them: those it signs last, and those that replace them.
 absl::Status CheckRollback(const store::AuthorityRow& row, const RotationRules& rules, absl::Time now) {
   if (IsImported(row)) {
-    return Illegal(absl::StrCat("authority ", Described(row), " was imported, with its key or without its key, and signs no leaves here"),
+    return Illegal(absl::StrCat("authority ", Described(row), " was imported, and signs no leaves here"),
                    "signetctl authority prepare");
   }
   SIGNET_ASSIGN_OR_RETURN(const x509::Certificate certificate, x509::Certificate::FromDer(row.certificate_der));

@@ -219,7 +219,7 @@ TEST_F(RotationTest, AnImportedAnchorIsNotRolledBackTo) {
   row.spki_der = root.certificate.public_key().spki_der();
   row.created_at = row.retired_at = world.clock.Now();
   Must(world.store->Write([&](store::Tables& tables) { return tables.authorities().Insert(row); }));
-  EXPECT_THAT(Message(Change(Verb::kRollback, row.id, "x").status()), HasSubstr("without its key"));
+  EXPECT_THAT(Message(Change(Verb::kRollback, row.id, "x").status()), HasSubstr("was imported"));
   world.clock.Advance(kHold);
   Ack(row.id, {"unlisted"});
   EXPECT_TRUE(Must(Change(Verb::kRevoke, row.id)).changed);

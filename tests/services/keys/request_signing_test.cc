@@ -68,7 +68,7 @@ TEST_F(AuthorityRequest, AsksForACaThatSignsCertificatesAndLists) {
   ASSERT_NE(Parse(pem), nullptr);
   EXPECT_EQ(X509_REQ_verify(Parse(pem).get(), key.evp()), 1);
   const std::string text = Text(pem);
-  EXPECT_THAT(text, HasSubstr("CN = Issuing CA, O = Example"));
+  EXPECT_THAT(text, HasSubstr("CN=Issuing CA, O=Example"));
   EXPECT_THAT(text, HasSubstr("X509v3 Basic Constraints: critical\n                    CA:TRUE\n"));
   EXPECT_THAT(text, HasSubstr("X509v3 Key Usage: critical\n                    Certificate Sign, CRL Sign\n"));
 }
