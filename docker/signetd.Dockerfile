@@ -38,7 +38,8 @@ LABEL org.opencontainers.image.title="signetd" \
   org.opencontainers.image.licenses="Apache-2.0" \
   org.opencontainers.image.version="${VERSION}" \
   org.opencontainers.image.revision="${REVISION}"
-ENV PATH=/usr/sbin:/usr/bin
+# Beside the ledger: what SQLite sorts on disk. No other place can be written.
+ENV PATH=/usr/sbin:/usr/bin SQLITE_TMPDIR=/var/lib/signet
 USER 10001:10001
 # gRPC, and metrics.
 EXPOSE 6843 6844

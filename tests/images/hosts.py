@@ -12,7 +12,7 @@ SUBNET = "10.89.77.0/24"
 # Its name is in /etc/hosts: podman's own name server of Debian 12 falls silent when containers come and go.
 SERVER_ADDRESS = ["--ip", "10.89.77.10", "--mac-address", "0a:58:0a:59:4d:0a"]
 # Everything but what a step asks for itself.
-CONFINED = ["--read-only", "--cap-drop=all", "--security-opt=no-new-privileges", "--network", NETWORK,
+CONFINED = ["--read-only", "--read-only-tmpfs=false", "--cap-drop=all", "--security-opt=no-new-privileges", "--network", NETWORK,
             "--add-host=signetd:10.89.77.10"]
 SLURM = 401
 SIGNET = 10001
@@ -50,6 +50,25 @@ def put(path, content, owner=0, mode=0o644):
     os.chown(path, owner, owner)
 
 
+def links():
+    return {line.split(": ")[1] for line in run("ip", "-o", "link").splitlines()}
+
+
+def running():
+    """Processes of this process namespace but for this one, its parent and what awaits being reaped."""
+    found = set()
+    for entry in pathlib.Path("/proc").iterdir():
+        if not entry.name.isdigit() or int(entry.name) in (1, os.getpid()):
+            continue
+        try:
+            name, _, rest = (entry / "stat").read_text().partition("(")[2].rpartition(")")
+        except OSError:
+            continue
+        if not rest.startswith(" Z"):
+            found.add(name)
+    return found
+
+
 class Server:
     """signetd from its image, with the volumes, the user and the confinement of the chart's StatefulSet."""
 
@@ -66,7 +85,8 @@ class Server:
 
     def start(self):
         podman("run", "--detach", "--name", self.name, *SERVER_ADDRESS, *CONFINED,
-               "--tmpfs", "/run:mode=1777,size=1m", "--volume", f"{PREFIX}-server-config:/etc/signet:ro", "--volume", f"{PREFIX}-server-data:/var/lib/signet",
+               "--tmpfs", "/run:mode=1777,size=1m", "--volume", f"{PREFIX}-server-config:/etc/signet:ro",
+               "--volume", f"{PREFIX}-server-data:/var/lib/signet",
                "--volume", f"{PREFIX}-server-out:/out", "localhost/signet/signetd")
         for _ in range(100):
             try:

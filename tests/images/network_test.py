@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""A server, a controller and three nodes in containers of the images, on a network of podman's: they enrol, renew and rotate. Run by tools/images --test.
+"""A server, a controller and three nodes in containers of the images, on a network of podman's: they enrol, renew and rotate.
 
-The steps build on each other, in the order of this file. The last line is "N passed, N failed"."""
+Run by tools/images --test. The steps build on each other, in the order of this file. The last line is "N passed, N failed"."""
 import atexit
 import os
 import pathlib
@@ -13,7 +13,7 @@ import time
 import traceback
 
 import hosts
-from hosts import PREFIX, SIGNET, SLURM, Host, Node, Refused, Server, podman, put, run
+from hosts import PREFIX, SIGNET, SLURM, Host, Node, Refused, Server, links, podman, put, run, running
 
 SERVER_CONFIG = """\
 cluster: demo
@@ -347,25 +347,6 @@ def nothing_is_left_behind():
     expect(PREFIX not in podman("network", "ls", "--quiet").split(), "the network is left")
     expect(links() == links_before, f"interfaces: {links() - links_before}")
     expect(not running(), f"processes: {running()}")
-
-
-def links():
-    return {line.split(": ")[1] for line in run("ip", "-o", "link").splitlines()}
-
-
-def running():
-    """Processes of this process namespace but for this one, its parent and what awaits being reaped."""
-    found = set()
-    for entry in pathlib.Path("/proc").iterdir():
-        if not entry.name.isdigit() or int(entry.name) in (1, os.getpid()):
-            continue
-        try:
-            name, _, rest = (entry / "stat").read_text().partition("(")[2].rpartition(")")
-        except OSError:
-            continue
-        if not rest.startswith(" Z"):
-            found.add(name)
-    return found
 
 
 def clean_up():

@@ -1,8 +1,10 @@
-// slurmd or slurmctld in a container without anything else, as far as scripts go: a process that stays, and runs what it is told to on its standard
-// input in the way of Slurm's daemons. Linked statically. Ends when its standard input does.
+// slurmd or slurmctld in a container without anything else, as far as scripts go: a process that stays, and runs what
+// it is told to on its standard input in the way of Slurm's daemons. Linked statically. Ends when its standard input
+// does.
 //
-// A call is "WORDS\n", then for each word "LENGTH\n" and its bytes; the first is the script's absolute path. The answer is "said valid" (0 or 1),
-// "gave output" (0 or 1), a length, each with "\n", and the output, or what is known of a script that could not be run.
+// A call is "WORDS\n", then for each word "LENGTH\n" and its bytes; the first is the script's absolute path. The answer
+// is "said valid" (0 or 1), "gave output" (0 or 1), a length, each with "\n", and the output, or what is known of a
+// script that could not be run.
 #include <unistd.h>
 
 #include <iostream>
