@@ -130,12 +130,13 @@ TEST_F(ObjectsTest, AnImmutableObjectAndOneOfTypeTlsAreRefusedWithTheReason) {
 }
 
 TEST_F(ObjectsTest, AnAnswerThatIsNoneIsWorthARetry) {
+  const std::string version = VersionOf(secret_);
   for (const Mode mode :
        {Mode::kInternalError, Mode::kTooManyRequests, Mode::kGarbage, Mode::kCut, Mode::kRedirect, Mode::kHuge}) {
     kubernetes_.SetMode(mode);
     const absl::Status status = objects_.Get(secret_, Soon()).status();
     EXPECT_EQ(base::ReasonOf(status), base::kKubernetesUnavailable) << static_cast<int>(mode) << status;
-    EXPECT_EQ(base::ReasonOf(PatchStatus(secret_, {.version = "1"})), base::kKubernetesUnavailable);
+    EXPECT_EQ(base::ReasonOf(PatchStatus(secret_, {.version = version})), base::kKubernetesUnavailable);
   }
   kubernetes_.SetMode(Mode::kNormal);
   kubernetes_.Down();

@@ -44,6 +44,9 @@ class PublisherTest : public ::testing::Test {
   // What the chart makes: objects without data.
   void Render() {
     kubernetes_.PutObject({{"kind", "ConfigMap"}, {"metadata", {{"name", "signet-bundle"}, {"namespace", "slurm"}}}});
+    RenderSecret();
+  }
+  void RenderSecret() {
     kubernetes_.PutObject({{"kind", "Secret"}, {"metadata", {{"name", kSecret}, {"namespace", "slurm"}}}});
   }
   void Restart() {
@@ -224,7 +227,7 @@ TEST_F(PublisherTest, AChangeInBetweenIsNotOverwritten) {
   kubernetes_.OnPatch([&](const Json& patch) {
     if (!patch.value("data", Json::object()).contains("tls.key") || once) return 0;
     once = true;
-    Render();
+    RenderSecret();
     return 0;
   });
   publisher_->Tick();
@@ -264,6 +267,7 @@ TEST_F(PublisherTest, AnUnreachableApiIsAskedLessAndLessOften) {
 TEST_F(PublisherTest, AClockThatWasSetBackDoesNotPutItOff) {
   publisher_->Tick();
   world_.clock.Advance(-absl::Minutes(30));
+  kubernetes_.RotateOwnToken();
   publisher_->Tick();
   Render();
   TickAfter(kLongestPause);
@@ -275,6 +279,7 @@ TEST_F(PublisherTest, ANewerBundleThanThisServersIsLeftAndNamed) {
       Must(world_.Read([](const store::Tables& tables) { return tables.bundles().Newest(); }));
   bundle::Bundle later = Must(bundle::ReadUnverified(newest.signed_bundle));
   later.generation += 7;
+  later.previous_sha256 = std::string(32, 'p');
   const auto key = Must(authority::OpenKey(*world_.store, *world_.custody, "bundle"));
   const std::string signed_later = Must(bundle::Sign(later, *key));
   const auto put = [&](const std::string& bytes) {
