@@ -59,7 +59,8 @@ TEST(Alerts, EachHasATestInWhichItFiresAndOneInWhichItIsSilent) {
   std::set<std::string> firing;
   std::map<std::string, int> silent;
   std::set<std::string> healthy;
-  for (const YAML::Node& test : YAML::Load(Source(kTests))["tests"]) {
+  const YAML::Node file = YAML::Load(Source(kTests));
+  for (const YAML::Node& test : file["tests"]) {
     for (const YAML::Node& rule : test["alert_rule_test"]) {
       const auto name = rule["alertname"].as<std::string>();
       if (rule["exp_alerts"].size() > 0) {

@@ -14,7 +14,8 @@ std::string Source(const std::string& path) { return contract::ReadAll(SourcePat
 
 std::vector<Alert> Alerts() {
   std::vector<Alert> alerts;
-  for (const YAML::Node& group : YAML::Load(Source("helm/signet/files/alerts.yaml"))["groups"]) {
+  const YAML::Node file = YAML::Load(Source("helm/signet/files/alerts.yaml"));
+  for (const YAML::Node& group : file["groups"]) {
     for (const YAML::Node& rule : group["rules"]) {
       alerts.push_back({rule["alert"].as<std::string>(), rule["expr"].as<std::string>(),
                         rule["labels"]["severity"].as<std::string>(), rule["annotations"]});
