@@ -76,8 +76,9 @@ base::SecretBytes BodyOf(const ObjectName& name, const Change& change) {
   for (const auto& [key, value] : change.annotations) {
     annotations.push_back(absl::StrCat(quoted(key), ":", value.has_value() ? quoted(*value) : "null"));
   }
-  std::string body = absl::StrCat("{\"metadata\":{\"resourceVersion\":", quoted(change.version), ",\"annotations\":{",
-                                  absl::StrJoin(annotations, ","), "}}");
+  std::string body = absl::StrCat("{\"metadata\":{\"resourceVersion\":", quoted(change.version));
+  if (!annotations.empty()) absl::StrAppend(&body, ",\"annotations\":{", absl::StrJoin(annotations, ","), "}");
+  body += "}";
   const auto add = [&](absl::string_view field, const std::vector<std::string>& values) {
     if (!values.empty()) absl::StrAppend(&body, ",\"", field, "\":{", absl::StrJoin(values, ","), "}");
   };
