@@ -180,6 +180,8 @@ TEST_F(CallsTest, OnlyCountsWhatLoadRefused) {
   Run(Listener::kAdminSocket, kList, [](const audit::Origin&) { return absl::NotFoundError("none"); });
   EXPECT_THAT(Refusals(), testing::IsEmpty());
   EXPECT_THAT(metrics_.Text(), testing::HasSubstr("signet_refusals_total{reason=\"OVERLOADED\"} 1"));
+  EXPECT_THAT(metrics_.Text(), testing::HasSubstr("signet_shed_total{reason=\"OVERLOADED\"} 1"));
+  EXPECT_THAT(metrics_.Text(), testing::Not(testing::HasSubstr("signet_shed_total{reason=\"NOT_FOUND\"}")));
 }
 
 TEST_F(CallsTest, DoesNotBeginWithoutTimeLeft) {
