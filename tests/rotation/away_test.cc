@@ -91,7 +91,8 @@ TEST_F(AwayTest, ThreeWholeRotationsEndWithOneRefreshAndNoToken) {
 TEST_F(AwayTest, AFirstEnrolmentHasTheBundleOnDiskAndNotLoadedAndTheCrossKeepsItAlive) {
   const DiskBundle image = cluster_.node("n001").disk();
   const std::string second = cluster_.Prepare();
-  TryFor(kSoon, Verb::kActivate, second);
+  cluster_.Run(kSoon);
+  for (ServiceHost& service : cluster_.services()) EXPECT_TRUE(cluster_.Reload(service));
   NodeHost& fresh = cluster_.Add("n099", image);
   fresh.Start();
   cluster_.Tick();

@@ -192,6 +192,9 @@ TEST_F(OtherAuthoritiesTest, NobodyFailsWhoTrustsOnlyACaThatWasTakenOverWithItsK
   cluster_.strangers().clear();  // moved to Signet
   cluster_.WaitFor(Verb::kRevoke, foreign, kPatience);
   ExpectAllTalk();
+  // Two certificates of each service are left under the first one: there is one host of each, and no backup.
+  Must(cluster_.sightings.Acknowledge(first_, {"slurmctld", "slurmdbd", "slurmrestd"}, "no backups", world.origin)
+           .status());
   cluster_.WaitFor(Verb::kRevoke, first_, kPatience);
   cluster_.Run(kSoon);
   ExpectOnly(second);

@@ -154,7 +154,7 @@ TEST_F(KilledServerTest, InAnyStepOfARotationFindsTheStateBeforeOrAfterAndGoesOn
   EXPECT_EQ(ChainAfterARenewal(), 1u);
   KillIn(Forced("activate", second));
   EXPECT_EQ(ChainAfterARenewal(), 2u) << "the cross certificate came with the activation";
-  KillIn({"authority", "rollback", first, "--yes"});
+  KillIn(Forced("rollback", first));
   EXPECT_EQ(ChainAfterARenewal(), 1u);
   KillIn(Forced("revoke", second));
   KillIn({"authority", "destroy", second, "--yes"});
