@@ -215,7 +215,7 @@ def id_of(output, state):
 
 
 def rotation(cluster, transcript):
-    """From prepare to destroy. Gives the id of the authority that signs at the end."""
+    """From prepare to destroy. Gives the id of the authority that signs at the end, and the nodes."""
     nodes = [Node(cluster, f"n00{i}") for i in (1, 2, 3)]
     cluster.quietly("signetctl token create n[001-003] --out-dir /root/tokens")
     cluster.quietly("signetctl bundle write --dir /etc/slurm")
@@ -264,10 +264,10 @@ def rotation(cluster, transcript):
     transcript.type("signetctl bundle write --dir /etc/slurm")
     transcript.type(f"signetctl authority destroy {first} --yes")
     transcript.type(status)
-    return second
+    return second, nodes
 
 
-def emergency(cluster, transcript, stolen):
+def emergency(cluster, transcript, stolen, nodes):
     cluster.quietly("signetctl service renew --dir /etc/slurm")
     transcript.type(f"signetctl authority emergency {stolen} --reason 'a backup with the key-encryption key is missing' "
                     "--subject 'CN=Slurm CA 2,O=Example' --yes")
@@ -280,6 +280,16 @@ def emergency(cluster, transcript, stolen):
     time.sleep(SETTLES)
     cluster.start_slurmctld()
     transcript.type("signetctl rotation status")
+    transcript.say("signet-slurm refresh and systemctl restart slurmd on every node, which enrols again; then two renewals")
+    transcript.type("signetctl service renew --dir /etc/slurm")
+    transcript.type("signet-slurm report", cluster.login)
+    for node in nodes:
+        node.enrol()
+    for _ in range(2):
+        time.sleep(SETTLES)
+        for node in nodes:
+            node.sign()
+    transcript.type("signetctl rotation status")
 
 
 def make(build):
@@ -287,8 +297,8 @@ def make(build):
     try:
         cluster.start()
         one, two = Transcript(cluster), Transcript(cluster)
-        stolen = rotation(cluster, one)
-        emergency(cluster, two, stolen)
+        stolen, nodes = rotation(cluster, one)
+        emergency(cluster, two, stolen, nodes)
         return {"rotation": one.text, "emergency": two.text}
     finally:
         cluster.stop()
