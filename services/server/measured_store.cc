@@ -10,8 +10,8 @@ absl::Status MeasuredStore::Write(absl::FunctionRef<absl::Status(store::Tables&)
   const auto began = std::chrono::steady_clock::now();
   // The backend's thread runs the work, more than once after a conflict; the commit orders it before what is below.
   bool undone = false;
-  const absl::Status status = real_->Write([&](store::Tables& tables) {
-    const absl::Status done = work(tables);
+  absl::Status status = real_->Write([&](store::Tables& tables) {
+    absl::Status done = work(tables);
     undone = !done.ok();
     return done;
   });
