@@ -85,6 +85,27 @@ TEST_F(HostReportTest, TellsTheCertificateThatAProcessWhichStartedLaterServes) {
   EXPECT_EQ(Slurmdbd({later_}).loaded_evidence(), v1::LOADED_EVIDENCE_STARTED_AFTER_FILE);
 }
 
+TEST_F(HostReportTest, TheFilesOfAMountedSecretAreAServicesOwn) {
+  const TestAuthority authority;
+  const auto key = keys::PrivateKey::Generate(x509::KeyType::kEcP256);
+  const std::string chain =
+      authority.Issue(key->public_key(), "slurmctld", now_ - absl::Hours(1), now_ + absl::Hours(1));
+  // As the kubelet lays it out.
+  WriteFile(scratch_ / "data.crt", chain);
+  WriteFile(scratch_ / "data.key", "key", 0640);
+  Config config = config_;
+  config.service_cert = scratch_ / "tls.crt";
+  config.service_key = scratch_ / "tls.key";
+  const auto served = [&](absl::Time started_at) {
+    return ReportOfDaemon(config, "slurm-controller-0", "slurmctld", {{"slurmctld", started_at}}).served_serial();
+  };
+  EXPECT_EQ(served(later_), "");
+  ASSERT_EQ(symlink("data.crt", config.service_cert.c_str()), 0);
+  ASSERT_EQ(symlink("data.key", config.service_key.c_str()), 0);
+  EXPECT_EQ(served(later_), x509::Certificate::ListFromPem(chain)->front().serial());
+  EXPECT_EQ(served(now_ - absl::Hours(1)), "");
+}
+
 TEST_F(HostReportTest, NoFileIsNotLoaded) {
   ASSERT_EQ(unlink(config_.ca_cert_file.c_str()), 0);
   ExpectUnknown(Slurmdbd({later_}));
