@@ -31,7 +31,7 @@ struct Wish {
 // A subordinate authority's certificate, or one above it, may forbid that another authority follows it.
 absl::Status CheckVouchesForRoots(const store::AuthorityRow& active) {
   SIGNET_ASSIGN_OR_RETURN(const Authority authority, Unopened(active));
-  const absl::Status may = CheckMayVouch(authority, 0);
+  absl::Status may = CheckMayVouch(authority, 0);
   if (may.ok()) return may;
   return Illegal(absl::StrCat("authority ", Described(active), " cannot vouch for a root: ", may.message()),
                  "signetctl authority create --subordinate --subject 'CN=…', for the same root to sign; or, with an "
