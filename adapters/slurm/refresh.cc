@@ -32,7 +32,12 @@ absl::StatusOr<bundle::Target> TargetOf(const Config& config, const std::string&
         absl::StrCat("no ", pin.empty() ? "bundle_pin" : "cluster", ", and no token file that brings one"),
         absl::StrCat("signetctl status shows both; set bundle_pin and cluster in ", ConfigPath()));
   }
-  return bundle::Target{config.ca_cert_file, absl::StrCat(config.state_dir, "/bundle"), cluster, pin};
+  return bundle::Target{.ca_cert_file = config.ca_cert_file,
+                        .memory_dir = absl::StrCat(config.state_dir, "/bundle"),
+                        .cluster = cluster,
+                        .pin = std::move(pin),
+                        // Whoever may write that file must not turn round a daemon that runs.
+                        .first_pin_only = !config.bundle_pin_file.empty()};
 }
 
 absl::StatusOr<bundle::WriteResult> WriteFromFiles(const Config& config, bundle::Target target,
@@ -128,9 +133,11 @@ absl::StatusOr<std::string> Refresh(const Config& config, const Host& host, cons
   if (config.bundle_sources.empty()) return network;
   const absl::StatusOr<bundle::WriteResult> written = WriteFromFiles(config, target, kRefreshLockTime, now);
   if (written.ok()) return Describe(config.ca_cert_file, *written, now);
+  // What this host's own files lack is mended here, whatever the servers say.
+  const bool ours = base::ReasonOf(written.status()) == base::kConfiguration && !base::NextOf(written.status()).empty();
   return base::Refusal(written.status().code(), base::ReasonOf(written.status()),
                        absl::StrCat(network.message(), "; bundle_sources: ", written.status().message()),
-                       base::NextOf(network));
+                       base::NextOf(ours ? written.status() : network));
 }
 
 }  // namespace signet::slurm

@@ -52,8 +52,8 @@ Seen OnDiskVerified(const Target& target) {
   return {held->generation, *sha256};
 }
 
-// "<pin> <generation> <sha256 of the bundle>", hex. Another pin's memory does not count: after a new beginning
-// generations restart.
+// "<pin> <generation> <sha256 of the bundle>", hex. The memory of a pin that somebody replaced on this host does not
+// count: after a new beginning generations restart.
 absl::StatusOr<Seen> Remembered(const Target& target) {
   if (target.memory_dir.empty()) return Seen{};
   const auto line = files::Read(MemoryPath(target.memory_dir), 1024);
@@ -70,7 +70,17 @@ absl::StatusOr<Seen> Remembered(const Target& target) {
                          absl::StrCat("rm ", MemoryPath(target.memory_dir),
                                       ", once `signetctl bundle show` agrees with ", target.ca_cert_file));
   }
-  if (words[0] != absl::BytesToHexString(target.pin)) return Seen{};
+  const std::string pin = absl::BytesToHexString(target.pin);
+  if (words[0] != pin && target.first_pin_only) {
+    return base::Refusal(absl::StatusCode::kFailedPrecondition, base::kConfiguration,
+                         absl::StrCat("bundle: pin ", pin,
+                                      " is offered, but the first one that verified a bundle here "
+                                      "was ",
+                                      words[0]),
+                         absl::StrCat("rm ", MemoryPath(target.memory_dir),
+                                      ", once `signetctl status` on the server shows the new pin; or set bundle_pin"));
+  }
+  if (words[0] != pin) return Seen{};
   seen.sha256 = absl::HexStringToBytes(words[2]);
   return seen;
 }

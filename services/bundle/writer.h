@@ -19,16 +19,20 @@ struct Target {
   std::string pin;  // raw SHA-256
   // How long Write waits for another writer. One second lies well inside the five that Slurm gives a script.
   absl::Duration lock_timeout = absl::Seconds(1);
+  // Nothing vouches for `pin` but where it was found: the first one that verified a bundle here is the only one, for as
+  // long as memory_dir remembers it.
+  bool first_pin_only = false;
 };
 
 enum class WriteResult { kWritten, kUnchanged, kManagedElsewhere };
 
 // Verifies `signed_bundle`, then under a lock replaces ca_cert_file (0644) by rename, never leaving it absent.
 // kUnchanged when this bundle is in place, in a file that all may read and only root or this user may write. Refuses
-// a generation lower than the one on disk or remembered (FAILED_PRECONDITION / SEQUENCE_REGRESSED). Where
-// ca_cert_file is a symbolic link, or lies on a read-only or network file system, it writes nothing and returns
-// kManagedElsewhere; PERMISSION_DENIED where only this user's rights are missing; DEADLINE_EXCEEDED when another writer
-// holds the lock for lock_timeout.
+// a generation lower than the one on disk or remembered (FAILED_PRECONDITION / SEQUENCE_REGRESSED), and with
+// first_pin_only a pin other than the remembered one (FAILED_PRECONDITION / CONFIGURATION). Where ca_cert_file is a
+// symbolic link, or lies on a read-only or network file system, it writes nothing and returns kManagedElsewhere;
+// PERMISSION_DENIED where only this user's rights are missing; DEADLINE_EXCEEDED when another writer holds the lock for
+// lock_timeout.
 absl::StatusOr<WriteResult> Write(const Target& target, absl::string_view signed_bundle, absl::Time now);
 
 // Generation and hash of what is on disk; generation 0 when ca_cert_file is not the one in the signed object beside it.

@@ -106,6 +106,25 @@ TEST_F(WriterTest, BeginsAnewUnderAnotherPin) {
   EXPECT_EQ(CaFile(), PemOf(1));
 }
 
+TEST_F(WriterTest, KeepsTheFirstPinThatVerifiedWhereItWasOnlyFound) {
+  target_.first_pin_only = true;
+  const keys::PrivateKey other = *keys::PrivateKey::Generate(x509::KeyType::kEcP256);
+  const std::string first = target_.pin;
+  target_.pin = other.public_key().spki_sha256();
+  EXPECT_FALSE(Offer(1).ok());
+  // That pin verified nothing and is not kept.
+  target_.pin = first;
+  EXPECT_EQ(*Offer(1), WriteResult::kWritten);
+  target_.pin = other.public_key().spki_sha256();
+  const auto refused = Write(target_, *Sign(bundles_[2], other), Now());
+  EXPECT_EQ(base::ReasonOf(refused.status()), base::kConfiguration);
+  EXPECT_THAT(base::NextOf(refused.status()), ::testing::HasSubstr("rm " + target_.memory_dir + "/generation"));
+  EXPECT_EQ(CaFile(), PemOf(1));
+  std::filesystem::remove(target_.memory_dir + "/generation");
+  EXPECT_EQ(*Write(target_, *Sign(bundles_[2], other), Now()), WriteResult::kWritten);
+  EXPECT_EQ(CaFile(), PemOf(3));
+}
+
 TEST_F(WriterTest, WritesNothingThatDoesNotVerify) {
   EXPECT_EQ(*Offer(1), WriteResult::kWritten);
   const keys::PrivateKey thief = *keys::PrivateKey::Generate(x509::KeyType::kEcP256);
