@@ -6,6 +6,8 @@
 #include <memory>
 #include <utility>
 
+#include "services/telemetry/labels.h"
+
 namespace signet::telemetry {
 namespace {
 
@@ -66,11 +68,13 @@ Gauges GaugeBoard::Own() const {
 
 std::vector<prometheus::MetricFamily> GaugeBoard::Collect() const {
   const absl::Time now = clock_.Now();
+  // Of this collection alone: what was shown once must keep no place from what is there now.
+  LabelValues labels;
   // By family, then by labels: what "other" stands for is added up.
   std::map<const Family*, std::map<std::map<std::string, std::string>, double>> values;
   const auto add = [&](const Gauges& gauges) {
     for (const Gauges::Sample& sample : gauges.samples()) {
-      values[sample.family][labels_.Admit(*sample.family, {sample.labels.begin(), sample.labels.end()})] +=
+      values[sample.family][labels.Admit(*sample.family, {sample.labels.begin(), sample.labels.end()})] +=
           sample.At(now);
     }
   };
@@ -82,7 +86,7 @@ std::vector<prometheus::MetricFamily> GaugeBoard::Collect() const {
   std::vector<prometheus::MetricFamily> families;
   for (const auto& [family, samples] : values) {
     prometheus::MetricFamily shown{family->name, family->help, prometheus::MetricType::Gauge, {}};
-    for (const auto& [labels, value] : samples) shown.metric.push_back(MetricOf(labels, value));
+    for (const auto& [of, value] : samples) shown.metric.push_back(MetricOf(of, value));
     families.push_back(std::move(shown));
   }
   return families;

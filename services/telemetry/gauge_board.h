@@ -15,7 +15,6 @@
 #include "services/base/clock.h"
 #include "services/base/mutex.h"
 #include "services/telemetry/gauges.h"
-#include "services/telemetry/labels.h"
 
 namespace signet::telemetry {
 
@@ -23,7 +22,7 @@ namespace signet::telemetry {
 // outlive this.
 class GaugeBoard final : public prometheus::Collectable {
  public:
-  GaugeBoard(const base::Clock& clock, LabelValues& labels) : clock_(clock), labels_(labels), started_(clock.Now()) {}
+  explicit GaugeBoard(const base::Clock& clock) : clock_(clock), started_(clock.Now()) {}
 
   void Show(int group, Gauges gauges);
   void SetVersion(absl::string_view version);
@@ -36,7 +35,6 @@ class GaugeBoard final : public prometheus::Collectable {
   Gauges Own() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const base::Clock& clock_;
-  LabelValues& labels_;
   const absl::Time started_;
   mutable base::Mutex mutex_;
   std::map<int, Gauges> groups_ ABSL_GUARDED_BY(mutex_);

@@ -55,7 +55,7 @@ prometheus::Family<prometheus::Histogram>& Histograms(prometheus::Registry& regi
 }  // namespace
 
 struct Metrics::State {
-  explicit State(const base::Clock& clock) : board(std::make_shared<GaugeBoard>(clock, labels)) {}
+  explicit State(const base::Clock& clock) : board(std::make_shared<GaugeBoard>(clock)) {}
 
   void Count(prometheus::Family<prometheus::Counter>& counters, const Family& family,
              const std::vector<absl::string_view>& values, double by = 1) {

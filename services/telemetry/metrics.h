@@ -20,7 +20,7 @@ enum class GaugeGroup { kInventory = 1, kRotation = 2, kSigners = 3, kStore = 4,
 
 // Thread-safe. services/telemetry/catalogue.h says what each metric means. A label value that is not on its label's
 // list counts as "other"; of a label without a list, so does one that is no word of 1–64 letters, digits, '_', '.', '/'
-// and '-', and every further one once the label has kMostOpenValues of them.
+// and '-', and every further one once the label has kMostOpenValues of them; gauges count them anew at each scrape.
 class Metrics {
  public:
   Metrics();

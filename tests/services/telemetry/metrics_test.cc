@@ -180,6 +180,17 @@ TEST(Metrics, StopsGrowingUnderAFloodOfDifferentWords) {
   EXPECT_THAT(text, HasSubstr(R"(signet_nodes_by_adapter{version="other"} 4936)"));
 }
 
+TEST(Metrics, AVersionThatWasNamedOnceKeepsNoPlaceFromTheNext) {
+  base::FakeClock clock(absl::UnixEpoch());
+  Metrics metrics(clock);
+  for (int i = 0; i < 200; ++i) {
+    Gauges gauges;
+    gauges.Set(metric::kNodesByAdapter, {absl::StrCat("v", i)}, 1);
+    metrics.Show(GaugeGroup::kInventory, gauges);
+    EXPECT_THAT(metrics.Text(), HasSubstr(absl::StrCat("signet_nodes_by_adapter{version=\"v", i, "\"} 1")));
+  }
+}
+
 TEST(Metrics, ReckonsMomentsWhenSomebodyLooks) {
   base::FakeClock clock(absl::FromUnixSeconds(1000));
   Metrics metrics(clock);
