@@ -52,7 +52,8 @@ absl::StatusOr<std::vector<x509::Certificate>> ReadAnchors(const std::string& ca
 }
 
 absl::StatusOr<std::string> CheckAnswer(absl::string_view chain_pem, const x509::CertificateRequest& csr,
-                                        const std::vector<x509::Certificate>& anchors, absl::Time now) {
+                                        const std::vector<x509::Certificate>& anchors, absl::Time now,
+                                        x509::TlsUse use) {
   const absl::StatusOr<std::vector<x509::Certificate>> chain = x509::Certificate::ListFromPem(chain_pem);
   if (!chain.ok()) return Refused(absl::StrCat("no certificate chain: ", chain.status().message()));
   if (chain->empty() || chain->size() > kLongestChain)
@@ -84,7 +85,8 @@ absl::StatusOr<std::string> CheckAnswer(absl::string_view chain_pem, const x509:
     if (!intermediate.is_ca()) return Refused("a certificate behind the first one is not an authority's");
     if (intermediate.self_signed()) return Refused("the chain carries a self-signed root");
   }
-  if (const absl::Status verified = x509::VerifyChain(leaf, intermediates, anchors, now); !verified.ok()) {
+  const auto verify = use == x509::TlsUse::kClient ? x509::VerifyClientChain : x509::VerifyChain;
+  if (const absl::Status verified = verify(leaf, intermediates, anchors, now); !verified.ok()) {
     return Refused(absl::StrCat("it does not chain to ca_cert_file: ", verified.message()),
                    "signet-slurm refresh   # as root on this host, then scontrol reconfigure");
   }

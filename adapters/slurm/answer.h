@@ -10,6 +10,7 @@
 #include "absl/time/time.h"
 #include "services/x509/certificate.h"
 #include "services/x509/certificate_request.h"
+#include "services/x509/tls_use.h"
 
 namespace signet::slurm {
 
@@ -18,9 +19,10 @@ absl::StatusOr<std::vector<x509::Certificate>> ReadAnchors(const std::string& ca
 
 // The chain as Slurm should print it: leaf first, PEM and nothing else. Error: not the CSR's key or name, a key that
 // s2n does not load, bytes that OpenSSL refuses, not valid at `now`, a leaf among the intermediates or a root behind
-// the leaf, no way up to `anchors`.
+// the leaf, no way up to `anchors`, a purpose that is not `use`.
 absl::StatusOr<std::string> CheckAnswer(absl::string_view chain_pem, const x509::CertificateRequest& csr,
-                                        const std::vector<x509::Certificate>& anchors, absl::Time now);
+                                        const std::vector<x509::Certificate>& anchors, absl::Time now,
+                                        x509::TlsUse use = x509::TlsUse::kBoth);
 
 }  // namespace signet::slurm
 

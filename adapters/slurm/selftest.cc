@@ -1,6 +1,5 @@
 #include "adapters/slurm/selftest.h"
 
-#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -19,8 +18,7 @@ namespace signet::slurm {
 namespace {
 
 constexpr char kProbeName[] = "signet-probe";
-// RFC 5280 section 4.2.1.12. Slurm needs both: each daemon is server and client.
-constexpr char kServerAuth[] = "1.3.6.1.5.5.7.3.1";
+// RFC 5280 section 4.2.1.12. A probe's certificate must serve no daemon.
 constexpr char kClientAuth[] = "1.3.6.1.5.5.7.3.2";
 constexpr absl::Duration kLongestLife = absl::Minutes(15);
 
@@ -47,13 +45,12 @@ absl::Status CheckNames(const x509::Certificate& leaf) {
 }
 
 absl::Status CheckUse(const x509::Certificate& leaf) {
-  std::vector<std::string> usages = leaf.extended_key_usages();
-  std::sort(usages.begin(), usages.end());
-  if (usages != std::vector<std::string>{kServerAuth, kClientAuth}) {
-    return Fault(absl::StrCat("the certificate is for ", absl::StrJoin(usages, ","), " and not for server and client"));
+  const std::vector<std::string>& usages = leaf.extended_key_usages();
+  if (usages != std::vector<std::string>{kClientAuth}) {
+    return Fault(absl::StrCat("the certificate is for ", absl::StrJoin(usages, ","), " and not for a client alone"));
   }
   const bool signs = leaf.allows_digital_signature() && !leaf.allows_certificate_signing() && !leaf.is_ca();
-  return signs ? absl::OkStatus() : Fault("the certificate's key usage is not that of a daemon");
+  return signs ? absl::OkStatus() : Fault("the certificate's key usage is not that of a leaf");
 }
 
 }  // namespace
@@ -72,7 +69,7 @@ absl::Status SelfTest(const Config& config, const Deadline& deadline, absl::Time
   SIGNET_ASSIGN_OR_RETURN(const std::string csr_pem, keys::SignRequestPem(key, kProbeName, ""));
   SIGNET_ASSIGN_OR_RETURN(const std::string chain_pem, servers.IssueProbeOfActive(csr_pem));
   SIGNET_ASSIGN_OR_RETURN(const x509::CertificateRequest csr, x509::CertificateRequest::FromPem(csr_pem));
-  SIGNET_RETURN_IF_ERROR(CheckAnswer(chain_pem, csr, anchors, now).status());
+  SIGNET_RETURN_IF_ERROR(CheckAnswer(chain_pem, csr, anchors, now, x509::TlsUse::kClient).status());
   SIGNET_ASSIGN_OR_RETURN(const std::vector<x509::Certificate> chain, x509::Certificate::ListFromPem(chain_pem));
   const x509::Certificate& leaf = chain.front();
   SIGNET_RETURN_IF_ERROR(passed("issue: certificate ", leaf.serial(), " for a key that was made here"));
@@ -82,7 +79,7 @@ absl::Status SelfTest(const Config& config, const Deadline& deadline, absl::Time
   SIGNET_RETURN_IF_ERROR(CheckNames(leaf));
   SIGNET_RETURN_IF_ERROR(passed("names: ", kProbeName, " and no other"));
   SIGNET_RETURN_IF_ERROR(CheckUse(leaf));
-  SIGNET_RETURN_IF_ERROR(passed("use: server and client, digital signature"));
+  SIGNET_RETURN_IF_ERROR(passed("use: client alone, digital signature"));
   const absl::Duration left = leaf.not_after() - now;
   if (left > kLongestLife) return Fault(absl::StrCat("the certificate lives for ", absl::FormatDuration(left)));
   return passed("life: ends in ", absl::ToInt64Minutes(left), " minutes; this host and the server agree on the time");

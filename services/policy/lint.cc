@@ -247,9 +247,12 @@ absl::Status LintLeaf(const Profile& profile, const x509::Certificate& certifica
   SIGNET_RETURN_IF_ERROR(LintConstraints(bytes, false));
   SIGNET_RETURN_IF_ERROR(
       Require(X509_get_key_usage(bytes) == KU_DIGITAL_SIGNATURE, "the keyUsage must be digitalSignature alone"));
+  const bool probe = profile.name == "probe";
+  const std::vector<std::string> usages =
+      probe ? std::vector<std::string>{kClientAuthOid} : std::vector<std::string>{kServerAuthOid, kClientAuthOid};
   SIGNET_RETURN_IF_ERROR(
-      Require(certificate.extended_key_usages() == std::vector<std::string>({kServerAuthOid, kClientAuthOid}),
-              "the extendedKeyUsage must be serverAuth and clientAuth"));
+      Require(certificate.extended_key_usages() == usages,
+              absl::StrCat("the extendedKeyUsage must be ", probe ? "clientAuth alone" : "serverAuth and clientAuth")));
   SIGNET_RETURN_IF_ERROR(LintNames(profile, bytes, certificate));
   SIGNET_RETURN_IF_ERROR(LintLeafKey(profile, certificate, issuer));
   SIGNET_RETURN_IF_ERROR(LintAuthorityKeyId(bytes, certificate, issuer));

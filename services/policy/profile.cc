@@ -125,8 +125,8 @@ absl::StatusOr<x509::CertificateTemplate> LeafTemplate(const Profile& profile, c
   leaf.dns_names = names.dns_names;
   leaf.uris = names.uris;
   leaf.digital_signature = true;
-  // Both: slurmd and slurmctld are server and client of each other.
-  leaf.server_auth = true;
+  // Both: slurmd and slurmctld are server and client of each other. Who may only probe must pass as no daemon.
+  leaf.server_auth = profile.name != kProbeName;
   leaf.client_auth = true;
   leaf.subject_key_id = x509::KeyIdentifier(key);
   leaf.authority_key_id = issuer.subject_key_id();

@@ -28,7 +28,7 @@ struct Profile {
 Profile NodeProfile(absl::Duration lifetime = absl::Hours(24 * 7));
 Profile ServiceProfile(absl::Duration lifetime = absl::Hours(24 * 90));
 Profile ControlProfile(absl::Duration lifetime = absl::Hours(24 * 90));
-// A TLS client that asks daemons whom they trust: ten minutes, a full Slurm credential for that long.
+// A TLS client that asks daemons whom they trust: for ten minutes it is a Slurm client, and never a server.
 Profile ProbeProfile();
 // FAILED_PRECONDITION when the lifetime is out of bounds (an hour to 825 days; of a probe ten minutes), naming both.
 absl::Status CheckProfile(const Profile& profile);

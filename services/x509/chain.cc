@@ -24,7 +24,7 @@ absl::Status Refused(absl::string_view problem) {
 std::string TimeText(absl::Time time) { return absl::FormatTime(kTimeFormat, time, absl::UTCTimeZone()); }
 
 // What every certificate of a path must be, whatever its place.
-absl::Status CheckAnywhere(const Certificate& certificate, absl::Time now) {
+absl::Status CheckAnywhere(const Certificate& certificate, absl::Time now, TlsUse use = TlsUse::kBoth) {
   const auto refused = [&certificate](absl::string_view problem) {
     return Refused(absl::StrCat(certificate.subject(), problem));
   };
@@ -34,7 +34,7 @@ absl::Status CheckAnywhere(const Certificate& certificate, absl::Time now) {
   if (now > certificate.not_after()) {
     return refused(absl::StrCat(" expired on ", TimeText(certificate.not_after())));
   }
-  if (const absl::Status use = CheckTlsUse(certificate); !use.ok()) return Refused(use.message());
+  if (const absl::Status fit = CheckTlsUse(certificate, use); !fit.ok()) return Refused(fit.message());
   return absl::OkStatus();
 }
 
@@ -113,15 +113,25 @@ class PathSearch {
   absl::Status reason_;
 };
 
-}  // namespace
-
-absl::Status VerifyChain(const Certificate& leaf, const std::vector<Certificate>& intermediates,
-                         const std::vector<Certificate>& anchors, absl::Time now) {
-  SIGNET_RETURN_IF_ERROR(CheckAnywhere(leaf, now));
+absl::Status Verify(const Certificate& leaf, const std::vector<Certificate>& intermediates,
+                    const std::vector<Certificate>& anchors, absl::Time now, TlsUse use) {
+  SIGNET_RETURN_IF_ERROR(CheckAnywhere(leaf, now, use));
   SIGNET_RETURN_IF_ERROR(PathSearch(intermediates, anchors, now).From(leaf));
   // TLS 1.3 and ECDHE sign with the leaf's key.
   if (leaf.allows_digital_signature()) return absl::OkStatus();
   return Refused(absl::StrCat(leaf.subject(), ": its purpose (keyUsage) is not to sign handshakes"));
+}
+
+}  // namespace
+
+absl::Status VerifyChain(const Certificate& leaf, const std::vector<Certificate>& intermediates,
+                         const std::vector<Certificate>& anchors, absl::Time now) {
+  return Verify(leaf, intermediates, anchors, now, TlsUse::kBoth);
+}
+
+absl::Status VerifyClientChain(const Certificate& leaf, const std::vector<Certificate>& intermediates,
+                               const std::vector<Certificate>& anchors, absl::Time now) {
+  return Verify(leaf, intermediates, anchors, now, TlsUse::kClient);
 }
 
 }  // namespace signet::x509

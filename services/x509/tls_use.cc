@@ -22,7 +22,7 @@ bool Allows(const Certificate& certificate, absl::string_view usage) {
 
 }  // namespace
 
-absl::Status CheckTlsUse(const Certificate& certificate) {
+absl::Status CheckTlsUse(const Certificate& certificate, TlsUse use) {
   const auto refused = [&certificate](absl::string_view problem) {
     return base::Refusal(absl::StatusCode::kFailedPrecondition, base::kConfiguration,
                          absl::StrCat(certificate.subject(), problem));
@@ -34,10 +34,10 @@ absl::Status CheckTlsUse(const Certificate& certificate) {
   if ((type == KeyType::kRsa || type == KeyType::kRsaPss) && certificate.public_key().bits() < kLeastRsaBits) {
     return refused(absl::StrCat(": its RSA key of ", certificate.public_key().bits(), " bits is too weak"));
   }
-  if (!Allows(certificate, kServerAuthOid) || !Allows(certificate, kClientAuthOid)) {
-    return refused(": its purpose (extendedKeyUsage) is not TLS in both directions");
-  }
-  return absl::OkStatus();
+  const bool serves = use == TlsUse::kClient || Allows(certificate, kServerAuthOid);
+  if (serves && Allows(certificate, kClientAuthOid)) return absl::OkStatus();
+  return refused(absl::StrCat(": its purpose (extendedKeyUsage) is not TLS ",
+                              use == TlsUse::kClient ? "as a client" : "in both directions"));
 }
 
 }  // namespace signet::x509

@@ -15,6 +15,7 @@
 #include "services/bundle/signed_bundle.h"
 #include "services/bundle/writer.h"
 #include "services/files/file.h"
+#include "services/x509/name.h"
 #include "tests/adapters/slurm/program_fixture.h"
 
 namespace signet::slurm {
@@ -143,6 +144,26 @@ TEST_F(PodProgramTest, ASidecarFollowsTheConfigMapNeverGoesBackAndEndsWithTerm) 
   EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
 }
 
+TEST_F(PodProgramTest, APinThatChangedIsRefusedUntilItIsConfiguredOrTheMemoryIsRemoved) {
+  Publish(3);
+  EXPECT_EQ(Run({"signet-slurm", "refresh"}).exit_code, 0);
+  const std::string held = ReadFile(config_.ca_cert_file);
+  const keys::PrivateKey other = *keys::PrivateKey::Generate(x509::KeyType::kEcP256);
+  const TestAuthority stranger;
+  bundle::Bundle offered = *bundle::ReadUnverified(Bundle(9));
+  offered.ca_cert_pem = *bundle::RenderCaFile({stranger.root});
+  ASSERT_TRUE(files::WriteAtomically(scratch_ / "bundle", *bundle::Sign(offered, other)).ok());
+  PublishPin(other.public_key().spki_sha256());
+  const Outcome outcome = Run({"signet-slurm", "refresh"});
+  ExpectRefusal(outcome, "refresh");
+  EXPECT_THAT(outcome.err, HasSubstr("the first one that verified a bundle here"));
+  EXPECT_THAT(outcome.err, HasSubstr("rm " + config_.state_dir + "/bundle/generation"));
+  EXPECT_EQ(ReadFile(config_.ca_cert_file), held);
+  ASSERT_EQ(unlink((config_.state_dir + "/bundle/generation").c_str()), 0);
+  EXPECT_EQ(Run({"signet-slurm", "refresh"}).exit_code, 0);
+  EXPECT_EQ(ReadFile(config_.ca_cert_file), offered.ca_cert_pem);
+}
+
 TEST_F(PodProgramTest, ASidecarThatNeverSucceedsStillEndsWithTerm) {
   const Outcome outcome =
       RunUntil({"signet-slurm", "refresh", "--every", "1s"}, [] { absl::SleepFor(absl::Seconds(3)); });
@@ -262,6 +283,11 @@ TEST_F(SelfTestTest, FindsACertificateThatDaemonsWouldNotTake) {
     return authority_.Issue(bundle_key_.public_key(), "signet-probe", absl::Now(), absl::Now() + absl::Minutes(5));
   };
   ExpectFault("another key");
+  server_.answer = [this](const x509::CertificateRequest& csr) {
+    return authority_.IssueTo(csr.public_key(), x509::CommonNameDer("signet-probe"), "signet-probe", absl::Now(),
+                              absl::Now() + absl::Minutes(5));
+  };
+  ExpectFault("not for a client alone");
   server_.answer = [](const x509::CertificateRequest&) { return "junk"; };
   ExpectFault("no certificate chain");
 }

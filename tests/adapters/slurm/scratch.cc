@@ -120,7 +120,7 @@ namespace {
 
 std::string Certify(const keys::PrivateKey& issuer, const std::string& issuer_der, const x509::PublicKey& key,
                     const std::string& subject_der, const std::string& san, bool is_ca, absl::Time not_before,
-                    absl::Time not_after) {
+                    absl::Time not_after, bool serves = true) {
   x509::CertificateTemplate fields;
   base::SystemRandom random;
   fields.serial = "\x01" + random.Bytes(15);
@@ -131,7 +131,8 @@ std::string Certify(const keys::PrivateKey& issuer, const std::string& issuer_de
   fields.spki_der = key.spki_der();
   if (!san.empty()) fields.dns_names = {san};
   fields.is_ca = fields.certificate_signing = is_ca;
-  fields.digital_signature = fields.server_auth = fields.client_auth = !is_ca;
+  fields.digital_signature = fields.client_auth = !is_ca;
+  fields.server_auth = !is_ca && serves;
   fields.subject_key_id = x509::KeyIdentifier(key);
   fields.authority_key_id = x509::KeyIdentifier(issuer.public_key());
   const auto algorithm = keys::DefaultAlgorithm(issuer.public_key());
@@ -164,7 +165,10 @@ std::string TestAuthority::VouchFor(const TestAuthority& other, absl::Time not_a
 
 std::string TestAuthority::Issue(const x509::PublicKey& leaf, const std::string& name, absl::Time not_before,
                                  absl::Time not_after) const {
-  return IssueTo(leaf, x509::CommonNameDer(name), name, not_before, not_after);
+  if (name != "signet-probe") return IssueTo(leaf, x509::CommonNameDer(name), name, not_before, not_after);
+  return x509::Certificate::FromDer(Certify(key, root.subject_der(), leaf, x509::CommonNameDer(name), name, false,
+                                            not_before, not_after, false))
+      ->pem();
 }
 
 std::string TestAuthority::IssueTo(const x509::PublicKey& leaf, const std::string& subject_der, const std::string& name,

@@ -49,7 +49,7 @@ struct TestAuthority {
   // A leaf for `key`; fields of the profile that Signet uses.
   std::string Issue(const x509::PublicKey& key, const std::string& name, absl::Time not_before,
                     absl::Time not_after) const;
-  // The same for a Name that is not just `name`.
+  // The same for a Name that is not just `name`; always a daemon's.
   std::string IssueTo(const x509::PublicKey& key, const std::string& subject_der, const std::string& name,
                       absl::Time not_before, absl::Time not_after) const;
   // A cross certificate: this one vouches for `other`'s root.

@@ -162,6 +162,8 @@ TEST_F(NamedCertificatesTest, ATesterGetsAProbeOfTheActiveAuthorityAndNamesNone)
   audit::Origin tester{"kubernetes:signet/signet-test/test-0", "0123456789abcdef", "tester", "test-0"};
   const auto leaf = Leaf(world_.named->IssueProbe("", Csr(key_, "signet-probe"), tester));
   EXPECT_TRUE(leaf.VerifySignedBy(world_.Root()).ok());
+  // Whoever may only test must be no daemon to anybody.
+  EXPECT_EQ(leaf.extended_key_usages(), std::vector<std::string>{"1.3.6.1.5.5.7.3.2"});
   EXPECT_EQ(
       base::ReasonOf(
           world_.named->IssueProbe(world_.created.slurm_authority_id, Csr(key_, "signet-probe"), tester).status()),

@@ -116,6 +116,20 @@ TEST_F(LintLeafTest, RequiresServerAndClientAuthAndNothingElse) {
               HasSubstr("extendedKeyUsage"));
 }
 
+TEST_F(LintLeafTest, AProbesCertificateIsAClientsAloneAndNoOtherIs) {
+  x509::CertificateTemplate probe = Good(ProbeProfile(), {"signet-probe", {"signet-probe"}, {}});
+  EXPECT_TRUE(probe.client_auth);
+  EXPECT_FALSE(probe.server_auth);
+  const auto parsed = SignTemplate(probe, root_.key).ParseWithOpenssl();
+  EXPECT_EQ(X509_check_purpose(parsed.get(), X509_PURPOSE_SSL_CLIENT, 0), 1);
+  EXPECT_EQ(X509_check_purpose(parsed.get(), X509_PURPOSE_SSL_SERVER, 0), 0);
+  probe.server_auth = true;
+  EXPECT_THAT(std::string(Lint(probe, ProbeProfile()).message()), HasSubstr("clientAuth alone"));
+  x509::CertificateTemplate node = Good();
+  node.server_auth = false;
+  EXPECT_THAT(std::string(Lint(node).message()), HasSubstr("serverAuth and clientAuth"));
+}
+
 TEST_F(LintLeafTest, RefusesAnyOtherExtensionAndDoubledOnes) {
   EXPECT_THAT(FaultAfter([](X509* c) { AddExtension(c, NID_crl_distribution_points, "URI:http://x/"); }),
               HasSubstr("no profile has"));

@@ -6,6 +6,7 @@
 #include "services/base/reason.h"
 #include "services/x509/certificate.h"
 #include "services/x509/name.h"
+#include "services/x509/tls_use.h"
 #include "test_key.h"
 
 namespace signet::x509 {
@@ -102,6 +103,8 @@ TEST(VerifyChain, WantsBothDirectionsOfTls) {
   CertificateTemplate client_only = LeafTemplate("n1", All().leaf_key, All().new_root);
   client_only.server_auth = false;
   ExpectRefused(VerifyChain(Issue(client_only, All().new_key), {}, {All().new_root}, Now()), "purpose");
+  EXPECT_TRUE(VerifyClientChain(Issue(client_only, All().new_key), {}, {All().new_root}, Now()).ok());
+  ExpectRefused(VerifyClientChain(Issue(server_only, All().new_key), {}, {All().new_root}, Now()), "as a client");
   CertificateTemplate neither = LeafTemplate("n1", All().leaf_key, All().new_root);
   neither.server_auth = neither.client_auth = false;
   EXPECT_TRUE(VerifyChain(Issue(neither, All().new_key), {}, {All().new_root}, Now()).ok());
