@@ -129,6 +129,8 @@ absl::StatusOr<HttpAnswer> HttpsClient::Ask(Method method, const std::string& pa
   if (left <= 0) return ApiUnavailable("no time was left to ask the Kubernetes API");
 
   HttpAnswer answer;
+  // It may hold a key: a string that grows would leave copies of it on the heap.
+  answer.body.reserve(kMaxAnswerBytes);
   CURL* curl = lease.curl();
   bool set = true;
   // A setting that this libcurl does not know must not be one that is missing.
@@ -175,6 +177,7 @@ absl::StatusOr<HttpAnswer> HttpsClient::Ask(Method method, const std::string& pa
   if (!set) return ApiUnavailable("libcurl refuses a setting", "install a libcurl with OpenSSL, 7.87 or newer");
 
   const CURLcode result = curl_easy_perform(curl);
+  if (result != CURLE_OK) base::WipeString(answer.body);
   if (result == CURLE_WRITE_ERROR) {
     return ApiUnavailable(absl::StrCat("the Kubernetes API's answer is larger than ", kMaxAnswerBytes, " bytes"));
   }

@@ -105,15 +105,26 @@ base::SecretBytes BodyOf(const ObjectName& name, const Change& change) {
   return base::SecretBytes::Take(body);
 }
 
+// What a parsed Secret holds.
+void WipeValues(Json& object) {
+  const auto data = object.find("data");
+  if (data == object.end() || !data->is_object()) return;
+  for (auto& [key, value] : data->items()) {
+    if (value.is_string()) base::WipeString(value.get_ref<std::string&>());
+  }
+}
+
 absl::StatusOr<Json> ReadNamed(HttpAnswer& answer, const ObjectName& name, absl::string_view verb) {
   const absl::Cleanup wipe = [&answer] { base::WipeString(answer.body); };
   if (answer.status != 200) return FaultOf(answer.status, name, verb);
   SIGNET_ASSIGN_OR_RETURN(Json object, ReadObject(answer, KindOf(name)));
   if (TextAt(object, {"metadata", "namespace"}) != name.name_space ||
       TextAt(object, {"metadata", "name"}) != name.name) {
+    WipeValues(object);
     return ApiUnavailable(absl::StrCat("the Kubernetes API answered with another object than ", ToText(name)));
   }
   if (TextAt(object, {"metadata", "resourceVersion"}).empty()) {
+    WipeValues(object);
     return ApiUnavailable(absl::StrCat("the Kubernetes API's ", ToText(name), " has no resourceVersion"));
   }
   return object;
@@ -151,9 +162,7 @@ absl::StatusOr<std::string> Objects::Patch(const ObjectName& name, const Change&
   SIGNET_ASSIGN_OR_RETURN(HttpAnswer answer, client_.Patch(PathOf(name), body.ExposeSecret(), deadline));
   SIGNET_ASSIGN_OR_RETURN(Json object, ReadNamed(answer, name, "patch"));
   // The answer repeats what was written.
-  for (auto& [key, value] : object["data"].items()) {
-    if (value.is_string()) base::WipeString(value.get_ref<std::string&>());
-  }
+  WipeValues(object);
   return TextAt(object, {"metadata", "resourceVersion"});
 }
 

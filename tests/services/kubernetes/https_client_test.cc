@@ -27,6 +27,12 @@ class HttpsClientTest : public ::testing::Test {
   HttpsClient client_{{kubernetes_.url(), kubernetes_.ca_file(), kubernetes_.token_file()}};
 };
 
+TEST_F(HttpsClientTest, AnAnswerIsReadIntoMemoryThatNeverMoves) {
+  const auto answer = client_.Send(kPath, "", In(std::chrono::seconds(60)));
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  EXPECT_GE(answer->body.capacity(), kMaxAnswerBytes);
+}
+
 TEST_F(HttpsClientTest, RequestsBeyondTheLimitWaitForTheirTurn) {
   kubernetes_.SetMode(Mode::kSlow, absl::Milliseconds(100));
   std::atomic<int> answered = 0;
