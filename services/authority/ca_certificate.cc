@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "services/authority/gate_words.h"
+#include "services/authority/rotation_ground.h"
 #include "services/authority/trust_bundle.h"
 #include "services/base/reason.h"
 #include "services/base/status_macros.h"
@@ -37,20 +38,21 @@ absl::Status SameName(absl::string_view field, const store::AuthorityRow& row, c
                    "signetctl authority list");
 }
 
+absl::Status TakenOut(const x509::Certificate& certificate, const store::AuthorityRow& row) {
+  return base::Refusal(
+      absl::StatusCode::kFailedPrecondition, base::kConfiguration,
+      absl::StrCat("authority ", row.id, " was taken out of the bundle, and does not come back: the key of ",
+                   certificate.subject(), " is its own or one above it"),
+      "signetctl authority list");
+}
+
 // `other` is the anchor of an authority in the list, in whatever state.
 absl::Status CheckBesideOne(absl::string_view field, const x509::Certificate& root, const store::AuthorityRow& row,
                             const x509::Certificate& other) {
   const bool same_key = other.public_key() == root.public_key();
-  if (same_key && row.purpose == store::Purpose::kControl) {
-    return CaRefused(field, "it is Signet's own control authority, whose certificates must never pass for Slurm's");
-  }
   const bool trusted = IsTrusted(row.state);
   // Of a subordinate authority too: its root would bring it back.
-  if (same_key && !trusted) {
-    return base::Refusal(absl::StatusCode::kFailedPrecondition, base::kConfiguration,
-                         absl::StrCat("authority ", row.id, " was taken out of the bundle, and does not come back"),
-                         "signetctl authority list");
-  }
+  if (same_key && !trusted) return TakenOut(root, row);
   if (same_key && other.der() != root.der()) {
     return CaRefused(field, absl::StrCat("authority ", row.id, " has this key under another certificate"),
                      "signetctl authority list");
@@ -96,8 +98,38 @@ absl::Status CheckRootCertificate(absl::string_view field, const x509::Certifica
       "name the root's own file");
 }
 
+absl::StatusOr<std::set<std::string>> KeysOf(const store::AuthorityRow& row) {
+  SIGNET_ASSIGN_OR_RETURN(const Authority authority, Unopened(row));
+  std::set<std::string> keys = {authority.certificate.public_key().spki_der(),
+                                authority.anchor.public_key().spki_der()};
+  for (const x509::Certificate& one : authority.intermediates) keys.insert(one.public_key().spki_der());
+  return keys;
+}
+
+absl::Status CheckMayComeBack(absl::string_view field, const x509::Certificate& certificate,
+                              const std::vector<store::AuthorityRow>& rows) {
+  const store::AuthorityRow* former = nullptr;
+  bool accepted = false;
+  for (const store::AuthorityRow& row : rows) {
+    SIGNET_ASSIGN_OR_RETURN(const std::set<std::string> keys, KeysOf(row));
+    if (keys.count(certificate.public_key().spki_der()) == 0) continue;
+    if (row.purpose == store::Purpose::kControl) {
+      return CaRefused(field, absl::StrCat(certificate.subject(),
+                                           " has the key of Signet's own control authority, whose certificates must "
+                                           "never pass for Slurm's"));
+    }
+    if (IsTrusted(row.state)) {
+      accepted = true;
+    } else {
+      former = &row;
+    }
+  }
+  return former == nullptr || accepted ? absl::OkStatus() : TakenOut(certificate, *former);
+}
+
 absl::Status CheckBeside(absl::string_view field, const x509::Certificate& root,
                          const std::vector<store::AuthorityRow>& rows) {
+  SIGNET_RETURN_IF_ERROR(CheckMayComeBack(field, root, rows));
   for (const store::AuthorityRow& row : rows) {
     SIGNET_ASSIGN_OR_RETURN(const x509::Certificate other, AnchorOf(row));
     SIGNET_RETURN_IF_ERROR(CheckBesideOne(field, root, row, other));

@@ -2,9 +2,12 @@
 #ifndef SIGNET_SERVICES_AUTHORITY_CA_CERTIFICATE_H_
 #define SIGNET_SERVICES_AUTHORITY_CA_CERTIFICATE_H_
 
+#include <set>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "services/store/rows.h"
@@ -23,9 +26,20 @@ absl::Status CheckCaCertificate(absl::string_view field, const x509::Certificate
 // The same, and self-signed by an algorithm of x509::SignatureAlgorithm.
 absl::Status CheckRootCertificate(absl::string_view field, const x509::Certificate& certificate, absl::Time now);
 
-// Whether `root` may stand in the trust bundle beside the anchors of `rows`, which it is none of: not the control
-// authority's key, no key of an authority that left the bundle (it would bring back what that signed), no key of
-// another certificate, no name of another key. INVALID_ARGUMENT, FAILED_PRECONDITION.
+// The keys of an authority and of all that stands above it, as SubjectPublicKeyInfo: its own, those of its intermediate
+// certificates, its anchor's.
+absl::StatusOr<std::set<std::string>> KeysOf(const store::AuthorityRow& row);
+
+// Whether an anchor may have the key of `certificate`, or a chain lead through it: not when it is among the KeysOf of
+// the control authority, or of an authority that left the bundle, unless a trusted one's chain has it too: under
+// whatever certificate it came back, what the former signed would be accepted by it. FAILED_PRECONDITION,
+// INVALID_ARGUMENT.
+absl::Status CheckMayComeBack(absl::string_view field, const x509::Certificate& certificate,
+                              const std::vector<store::AuthorityRow>& rows);
+
+// Whether `root` may stand in the trust bundle beside the anchors of `rows`, which it is none of: CheckMayComeBack, not
+// the anchor of an authority that left the bundle, no key of another certificate, no name of another key.
+// INVALID_ARGUMENT, FAILED_PRECONDITION.
 absl::Status CheckBeside(absl::string_view field, const x509::Certificate& root,
                          const std::vector<store::AuthorityRow>& rows);
 

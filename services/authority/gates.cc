@@ -230,6 +230,8 @@ absl::StatusOr<std::vector<Blocker>> RevokeGates(const store::Tables& tables, co
   SIGNET_ASSIGN_OR_RETURN(std::vector<Blocker> loaded,
                           NotLoaded(tables, *active, active->created_at, now, SignsNoMoreSince(authority)));
   add(std::move(loaded));
+  SIGNET_ASSIGN_OR_RETURN(std::vector<Blocker> strangers, NeededByStrangers(tables, authority, *active, now));
+  add(std::move(strangers));
   return blockers;
 }
 

@@ -74,9 +74,17 @@ absl::StatusOr<std::vector<Blocker>> MayBeServed(const store::Tables& tables, co
 // The hold after `authority` retired, for job steps that began before: they load anchors once, at their start.
 std::vector<Blocker> Hold(const store::AuthorityRow& authority, absl::Duration hold, absl::Time now);
 
-// All that keeps `authority` from being revoked: its hold, what is or may be served, and who has not loaded the root of
-// `active`, the one that signs, and needs the cross certificate that goes with `authority`: acknowledgements of that
-// count since `authority` retired. `active` may be null.
+// Who would refuse every new certificate of `active` without the cross certificates by and for `authority`, though
+// nothing says so: whoever trusts nothing but an imported authority that stands above it in the line of cross
+// certificates from `active`. The same acknowledgement of kUnlisted for that one as for its own revocation opens, and
+// so does its revocation, or the end of its cross certificate.
+absl::StatusOr<std::vector<Blocker>> NeededByStrangers(const store::Tables& tables,
+                                                       const store::AuthorityRow& authority,
+                                                       const store::AuthorityRow& active, absl::Time now);
+
+// All that keeps `authority` from being revoked: its hold, what is or may be served, and who needs the cross
+// certificates that go with it: who has not loaded the root of `active`, the one that signs, where acknowledgements
+// count since `authority` retired, and NeededByStrangers. `active` may be null.
 absl::StatusOr<std::vector<Blocker>> RevokeGates(const store::Tables& tables, const store::AuthorityRow& authority,
                                                  const store::AuthorityRow* active, absl::Duration hold,
                                                  absl::Time now);

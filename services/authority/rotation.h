@@ -143,8 +143,8 @@ class Rotation {
   // bundle generation, unless it is an anchor already. Judged is all that would refuse a leaf, or the rotation to it
   // and from it, later: see CheckChain; besides, two that are prepared, no room for the cross certificate, a path
   // length of the active one that forbids it (none of the three where both hang below one root), a root whose name
-  // another authority has or whose key left the bundle. What is only in the way of its *successor* is said in the plan.
-  // INVALID_ARGUMENT, FAILED_PRECONDITION. Audited as "authority.import".
+  // another authority has, a root or an intermediate one whose key left the bundle. What is only in the way of its
+  // *successor* is said in the plan. INVALID_ARGUMENT, FAILED_PRECONDITION. Audited as "authority.import".
   absl::StatusOr<Imported> ImportSubordinate(const ChainImport& request, const audit::Origin& origin);
 
   // Takes over a running CA with its key: a RETIRED authority, its root in the next bundle generation, and, in the same
@@ -162,11 +162,11 @@ class Rotation {
   // Audited as "authority.activate" and so on, with the reason when forced.
   absl::StatusOr<Changed> Change(const ChangeRequest& request, const audit::Origin& origin, Plan* plan);
 
-  // The stolen authority, whoever shares its anchor, and every signer of a live cross certificate for one of these
-  // become REVOKED and leave the bundle, whatever state the stolen one is in. Where one of them was ACTIVE, a new root
-  // without a cross certificate takes its place; a prepared one is not promoted, since its key lay beside the stolen
-  // one. Nodes' identity keys stay valid. Repeated, it revokes nobody and makes nothing. INVALID_ARGUMENT when
-  // confirm_subject is not its subject. Audited as "authority.emergency".
+  // The stolen authority, whoever has a key above itself in common with it, and every signer of a live cross
+  // certificate for one of these become REVOKED and leave the bundle, whatever state the stolen one is in. Where one of
+  // them was ACTIVE, a new root without a cross certificate takes its place; a prepared one is not promoted, since its
+  // key lay beside the stolen one. Nodes' identity keys stay valid. Repeated, it revokes nobody and makes nothing.
+  // INVALID_ARGUMENT when confirm_subject is not its subject. Audited as "authority.emergency".
   absl::StatusOr<Replacement> ReplaceStolen(const StolenRequest& request, const audit::Origin& origin);
 
   // Where the rotation stands.

@@ -5,6 +5,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "services/authority/custody_label.h"
 #include "services/authority/gate_words.h"
 #include "services/authority/new_root.h"
 #include "services/authority/next_subject.h"
@@ -68,12 +69,18 @@ std::vector<std::string> StepsOf(const Ground& ground, absl::string_view stolen_
       "then, in this order: service certificates anew, restart slurmdbd, slurmctld and slurmrestd, then slurmd and "
       "sackd "
       "on every node, which enrol again by their identity keys");
+  const auto leaves = [&revoked](const store::AuthorityRow& row) {
+    return std::any_of(revoked.begin(), revoked.end(), [&row](const auto& one) { return one.id == row.id; });
+  };
   for (const store::AuthorityRow* row : ground.InState(store::AuthorityState::kPrepared)) {
-    const bool leaves =
-        std::any_of(revoked.begin(), revoked.end(), [row](const auto& one) { return one.id == row->id; });
-    if (leaves) continue;
+    if (leaves(*row)) continue;
     steps.push_back(absl::StrCat(
         Described(*row), " stays prepared; its key lay beside the stolen one: ", VerbCommand(Verb::kWithdraw, *row)));
+  }
+  for (const store::AuthorityRow* row : ground.InState(store::AuthorityState::kRetired)) {
+    if (leaves(*row) || row->custody == kForeignCustody) continue;
+    steps.push_back(absl::StrCat(
+        Described(*row), " stays trusted; its key lay beside the stolen one: ", VerbCommand(Verb::kRevoke, *row)));
   }
   for (const store::AuthorityRequestRow& row : ground.requests) {
     if (!IsOpen(row)) continue;

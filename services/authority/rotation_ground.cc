@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "services/authority/authorities.h"
+#include "services/authority/ca_certificate.h"
 #include "services/authority/custody_label.h"
 #include "services/authority/gate_words.h"
 #include "services/authority/rotation_words.h"
@@ -118,16 +119,18 @@ std::vector<store::AuthorityRow> After(const Ground& ground, const std::vector<s
 
 absl::StatusOr<std::set<std::string>> Tainted(const Ground& ground, absl::string_view stolen_id, absl::Time now) {
   std::set<std::string> tainted = {std::string(stolen_id)};
-  std::set<std::string> anchors;  // keys
+  std::set<std::string> tainted_keys;
   const auto has = [](const std::set<std::string>& set, const std::string& value) { return set.count(value) != 0; };
-  // Anchors count too: who shares one with a stolen authority may stand before it in the list.
-  for (std::size_t before = 0; before != tainted.size() + anchors.size();) {
-    before = tainted.size() + anchors.size();
+  // Every key above counts too: who shares one with a stolen authority may stand before it in the list, and the
+  // certificate of one key for another root leads from the stolen one to that root.
+  for (std::size_t before = 0; before != tainted.size() + tainted_keys.size();) {
+    before = tainted.size() + tainted_keys.size();
     for (const store::AuthorityRow& row : ground.rows) {
-      SIGNET_ASSIGN_OR_RETURN(const x509::Certificate anchor, AnchorOf(row));
-      const std::string& key = anchor.public_key().spki_der();
-      if (has(tainted, row.id)) anchors.insert(key);
-      if (has(anchors, key)) tainted.insert(row.id);
+      SIGNET_ASSIGN_OR_RETURN(const std::set<std::string> keys, KeysOf(row));
+      const bool shares =
+          std::any_of(keys.begin(), keys.end(), [&](const std::string& key) { return has(tainted_keys, key); });
+      if (shares) tainted.insert(row.id);
+      if (has(tainted, row.id)) tainted_keys.insert(keys.begin(), keys.end());
     }
     for (const store::CrossRow& cross : ground.crosses) {
       if (cross.not_after >= now && has(tainted, cross.subject_id)) tainted.insert(cross.issuer_id);

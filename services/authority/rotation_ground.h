@@ -46,8 +46,8 @@ absl::Status CheckRoomForCross(const store::AuthorityRow& active, absl::Duration
 // `rows` with those of `changed` in the place of the old ones, or behind them.
 std::vector<store::AuthorityRow> After(const Ground& ground, const std::vector<store::AuthorityRow>& changed);
 
-// The stolen one, whoever shares an anchor with one of these, and every signer of a live cross certificate for one of
-// these: by each of them the stolen key would be accepted.
+// The stolen one, whoever has a key with one of these, its own or one above it (KeysOf), and every signer of a live
+// cross certificate for one of these: by each of them the stolen key would be accepted.
 absl::StatusOr<std::set<std::string>> Tainted(const Ground& ground, absl::string_view stolen_id, absl::Time now);
 
 // Everything that one step's transaction stores, made and signed before it begins: signing inside would hold up every

@@ -1,6 +1,8 @@
 // A running CA that is taken over with its key.
 #include <algorithm>
 #include <memory>
+#include <set>
+#include <string>
 #include <utility>
 
 #include "absl/strings/escaping.h"
@@ -37,21 +39,23 @@ absl::StatusOr<keys::PrivateKey> ReadKey(const base::SecretBytes& pem, const x50
 // The row of this very certificate, when it is in the list: then only its key may be missing.
 absl::StatusOr<const store::AuthorityRow*> FindImported(const x509::Certificate& certificate, const Ground& ground) {
   const store::AuthorityRow* row = ground.Find(certificate.public_key().key_id());
-  if (row != nullptr && IsTrusted(row->state) && row->certificate_der == certificate.der()) {
-    if (IsImported(*row)) return row;
+  const bool there = row != nullptr && IsTrusted(row->state) && row->certificate_der == certificate.der();
+  if (there && !IsImported(*row)) {
     return CaRefused(kField, absl::StrCat("authority ", Described(*row), " is this server's own"),
                      "signetctl authority list");
   }
-  SIGNET_RETURN_IF_ERROR(CheckBeside(kField, certificate, ground.rows));
+  if (!there) SIGNET_RETURN_IF_ERROR(CheckBeside(kField, certificate, ground.rows));
   for (const store::AuthorityRow& other : ground.rows) {
-    SIGNET_ASSIGN_OR_RETURN(const x509::Certificate anchor, AnchorOf(other));
-    if (anchor.public_key() == certificate.public_key()) {
-      return CaRefused(
-          kField, absl::StrCat("it is the root above authority ", Described(other), ": its key belongs where it is"));
+    if (&other == row) {
+      if (!there) return CaRefused(kField, absl::StrCat("authority ", Described(other), " has this key"));
+      continue;
     }
-    if (&other == row) return CaRefused(kField, absl::StrCat("authority ", Described(other), " has this key"));
+    SIGNET_ASSIGN_OR_RETURN(const std::set<std::string> keys, KeysOf(other));
+    if (keys.count(certificate.public_key().spki_der()) == 0) continue;
+    return CaRefused(kField,
+                     absl::StrCat("it stands above authority ", Described(other), ": its key belongs where it is"));
   }
-  return nullptr;
+  return there ? row : nullptr;
 }
 
 store::AuthorityRow RowOf(const x509::Certificate& certificate, absl::Time now) {
@@ -88,7 +92,7 @@ absl::Status CheckLine(const store::AuthorityRow* voucher, const store::Authorit
 }
 
 absl::Status CheckVouches(const Authority& imported, const Authority& active) {
-  const absl::Status may = NeedsCross(imported, active) ? CheckMayVouch(imported, active.intermediates.size())
+  absl::Status may = NeedsCross(imported, active) ? CheckMayVouch(imported, active.intermediates.size())
                                                         : absl::FailedPreconditionError("it is the active one's root");
   if (may.ok()) return may;
   return Illegal(absl::StrCat(kField, ": it cannot vouch for the active authority: ", may.message()),

@@ -144,6 +144,22 @@ absl::Status Holding(const store::Tables& tables, const store::AuthorityRow& row
   return absl::OkStatus();
 }
 
+// Of several, an imported one that vouches for another comes first: who trusts it alone needs both.
+const store::AuthorityRow& FirstToLeave(const std::vector<const store::AuthorityRow*>& retired, const Ground& ground,
+                                        absl::Time now) {
+  const auto vouches = [&](const store::AuthorityRow& row) {
+    return std::any_of(ground.crosses.begin(), ground.crosses.end(), [&](const store::CrossRow& cross) {
+      return cross.issuer_id == row.id && now < cross.not_after &&
+             std::any_of(retired.begin(), retired.end(),
+                         [&](const auto* other) { return other->id == cross.subject_id; });
+    });
+  };
+  for (const store::AuthorityRow* row : retired) {
+    if (IsImported(*row) && vouches(*row)) return *row;
+  }
+  return *retired.front();
+}
+
 // Past `prepare_by` nothing but an outage leads away from `active`.
 absl::Status WarnOfEnd(const store::AuthorityRow& active, bool prepared, absl::Duration cross, absl::Time now,
                        Standing& standing) {
@@ -193,7 +209,7 @@ absl::StatusOr<Standing> Rotation::Stand() const {
       SIGNET_RETURN_IF_ERROR(
           Spreading(tables, row, std::move(blockers), VerbCommand(Verb::kActivate, row), now, standing));
     } else if (!retired.empty()) {
-      SIGNET_RETURN_IF_ERROR(Holding(tables, *retired.front(), active, rules_.hold, now, standing));
+      SIGNET_RETURN_IF_ERROR(Holding(tables, FirstToLeave(retired, ground, now), active, rules_.hold, now, standing));
     } else if (active != nullptr) {
       SIGNET_ASSIGN_OR_RETURN(const x509::Certificate certificate, x509::Certificate::FromDer(active->certificate_der));
       standing.since = std::max(active->activated_at, active->created_at);

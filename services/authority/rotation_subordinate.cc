@@ -124,12 +124,15 @@ absl::Status JudgeNext(const Authority& subject, const std::vector<x509::Certifi
                        absl::Duration cross, absl::Time now, bool& vouched) {
   SIGNET_RETURN_IF_ERROR(CheckMayPrepare(ground));
   SIGNET_RETURN_IF_ERROR(CheckNamesAreFree(chain, ground));
+  for (std::size_t i = 1; i < chain.size(); ++i) {
+    SIGNET_RETURN_IF_ERROR(CheckMayComeBack(kField, chain[i], ground.rows));
+  }
   if (!IsTrustedAnchor(chain.back(), ground)) SIGNET_RETURN_IF_ERROR(CheckBeside(kField, chain.back(), ground.rows));
   SIGNET_ASSIGN_OR_RETURN(const Authority active, Unopened(*ground.Active()));
   vouched = NeedsCross(active, subject);
   if (!vouched) return absl::OkStatus();
   SIGNET_RETURN_IF_ERROR(CheckRoomForCross(*ground.Active(), cross, now));
-  const absl::Status may = CheckMayVouch(active, subject.intermediates.size());
+  absl::Status may = CheckMayVouch(active, subject.intermediates.size());
   if (may.ok()) return may;
   return Illegal(absl::StrCat("authority ", Described(*ground.Active()), " could not vouch for ",
                               chain.back().subject(), " at the activation: ", may.message()),

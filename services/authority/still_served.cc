@@ -5,10 +5,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "services/authority/cross.h"
 #include "services/authority/custody_label.h"
 #include "services/authority/gate_words.h"
 #include "services/authority/gates.h"
 #include "services/authority/observations.h"
+#include "services/authority/rotation_ground.h"
+#include "services/authority/rotation_words.h"
 #include "services/base/status_macros.h"
 #include "services/names/hostlist.h"
 #include "services/x509/certificate.h"
@@ -253,6 +256,35 @@ absl::StatusOr<std::vector<Blocker>> MayBeServed(const store::Tables& tables, co
   std::vector<Blocker> blockers;
   SIGNET_RETURN_IF_ERROR(AddReplacedNodes(question, blockers));
   SIGNET_RETURN_IF_ERROR(AddUnlisted(question, blockers));
+  return blockers;
+}
+
+absl::StatusOr<std::vector<Blocker>> NeededByStrangers(const store::Tables& tables,
+                                                       const store::AuthorityRow& authority,
+                                                       const store::AuthorityRow& active, absl::Time now) {
+  SIGNET_ASSIGN_OR_RETURN(const Ground ground, Survey(tables));
+  std::vector<Authority> all;
+  for (const store::AuthorityRow& row : ground.rows) {
+    SIGNET_ASSIGN_OR_RETURN(Authority one, Unopened(row));
+    all.push_back(std::move(one));
+  }
+  std::vector<Blocker> blockers;
+  std::set<std::string> passed = {active.id};
+  SIGNET_ASSIGN_OR_RETURN(const Authority below, Unopened(active));
+  const Authority* one = FindVoucherOf(below.anchor, all, ground.crosses, now);
+  for (; one != nullptr && passed.insert(one->id).second; one = FindVoucherOf(one->anchor, all, ground.crosses, now)) {
+    const store::AuthorityRow& row = *ground.Find(one->id);
+    if (!IsImported(row) || row.id == authority.id || passed.count(authority.id) == 0) continue;
+    SIGNET_ASSIGN_OR_RETURN(const Acks acks, Acks::Read(tables, row.id, SignsNoMoreSince(row)));
+    if (acks.Any(kUnlisted)) continue;
+    Blocker blocker = BlockerOf(BlockerKind::kNodeCertificate, "", 0, SignsNoMoreSince(row));
+    blocker.cause = absl::StrCat(NameOf(row), " vouches for what signs now by way of ", NameOf(authority),
+                                 ": who trusts nothing but ", NameOf(row),
+                                 " is listed nowhere, and would refuse every new certificate");
+    blocker.next = absl::StrCat(VerbCommand(Verb::kRevoke, row),
+                                " first, or, once nobody trusts it alone: ", AckCommand(kUnlisted, row));
+    blockers.push_back(std::move(blocker));
+  }
   return blockers;
 }
 

@@ -7,6 +7,7 @@
 #include "services/authority/ca_certificate.h"
 #include "services/authority/cross.h"
 #include "services/authority/gate_words.h"
+#include "services/base/reason.h"
 #include "services/base/status_macros.h"
 #include "services/policy/profile.h"
 #include "services/x509/certificate_fields.h"
@@ -42,6 +43,10 @@ absl::Status CheckLink(const x509::Certificate& below, const x509::Certificate& 
     return Refused(below,
                    absl::StrCat("its authorityKeyIdentifier is not the subjectKeyIdentifier of ", above.subject()),
                    "have it signed again with authorityKeyIdentifier=keyid");
+  }
+  // A renewed certificate of the same key has another serial than the one that is named.
+  if (const absl::Status named = policy::CheckNamesIssuer(below, above); !named.ok()) {
+    return CaRefused(kField, named.message(), base::NextOf(named));
   }
   // A leaf ends with the authority that signed it, and must not outlive what stands above that.
   if (below.not_after() > above.not_after()) {

@@ -321,4 +321,17 @@ absl::Status CheckFollowsCross(const x509::Certificate& below) {
                        "have it signed again with authorityKeyIdentifier=keyid");
 }
 
+absl::Status CheckNamesIssuer(const x509::Certificate& below, const x509::Certificate& above) {
+  const std::shared_ptr<X509> issued = below.ParseWithOpenssl();
+  const std::shared_ptr<X509> issuer = above.ParseWithOpenssl();
+  const int fault =
+      issued == nullptr || issuer == nullptr ? X509_V_ERR_UNSPECIFIED : X509_check_issued(issuer.get(), issued.get());
+  if (fault == X509_V_OK) return absl::OkStatus();
+  return base::Refusal(absl::StatusCode::kFailedPrecondition, base::kConfiguration,
+                       absl::StrCat(below.subject(), ": OpenSSL does not take the certificate of ", above.subject(),
+                                    " for its issuer: ", X509_verify_cert_error_string(fault)),
+                       "name the certificate that issued it, or have it signed again with "
+                       "authorityKeyIdentifier=keyid");
+}
+
 }  // namespace signet::policy

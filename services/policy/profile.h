@@ -79,6 +79,10 @@ absl::Status LintCross(const x509::Certificate& cross, const x509::Certificate& 
 // authorityKeyIdentifier names issuer and serial (RFC 5280 section 4.2.1.1), which are the self-signed certificate's.
 // FAILED_PRECONDITION.
 absl::Status CheckFollowsCross(const x509::Certificate& below);
+// Whether OpenSSL takes `above` itself for the issuer of `below`: names, key identifiers and, where the
+// authorityKeyIdentifier names them, its issuer and serial: those of the very certificate, and not of another one for
+// its key. FAILED_PRECONDITION.
+absl::Status CheckNamesIssuer(const x509::Certificate& below, const x509::Certificate& above);
 
 }  // namespace signet::policy
 

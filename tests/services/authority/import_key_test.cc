@@ -222,6 +222,57 @@ TEST_F(ImportKeyTest, ItIsNotRolledBackToAndTheGateAsksForWhomNobodyKnows) {
   EXPECT_THAT(Refusal(Import(lab)), HasSubstr("does not come back"));
 }
 
+TEST_F(ImportKeyTest, WhoTrustsItAloneKeepsEveryAuthorityBetweenItAndTheActiveOne) {
+  const std::string first = ActiveId();
+  world.clock.Advance(absl::Seconds(1));
+  const std::string id = Must(Import(lab)).authority.id;
+  const std::string second = Rotate();
+  const std::string third = Rotate();
+  world.clock.Advance(kHold);
+  EXPECT_EQ(Must(world.rotation->Stand()).authority_id, id) << "the oldest is " << first;
+  for (const std::string& between : {first, second}) {
+    EXPECT_EQ(base::ReasonOf(Change(Verb::kRevoke, between).status()), base::kGateClosed);
+    EXPECT_THAT(FoldBlockers(plan.blockers), HasSubstr("who trusts nothing but my_slurm_ca"));
+    EXPECT_THAT(plan.blockers.back().next, HasSubstr("signetctl authority revoke " + id.substr(0, 12)));
+  }
+  EXPECT_TRUE(Accepts(lab.certificate, LeafOf("n1")));
+  Ack(id, {"unlisted"});
+  Change(Verb::kRevoke, first, "", true).IgnoreError();
+  EXPECT_THAT(FoldBlockers(plan.blockers), Not(HasSubstr("trusts nothing but")));
+  EXPECT_EQ(ActiveId(), third);
+}
+
+TEST_F(ImportKeyTest, WhereNoLineLeadsThroughAnAuthorityStrangersDoNotHoldIt) {
+  const std::string former = ActiveId();
+  Must(Import(lab));
+  const std::string next = Rotate();
+  Take(Verb::kRollback, former);
+  world.clock.Advance(kHold);
+  EXPECT_TRUE(Must(Change(Verb::kRevoke, next)).changed);
+}
+
+TEST_F(ImportKeyTest, ARootAboveASubordinateOneKeepsItsKeyThoughItWasImportedBefore) {
+  const TestRoot offline = MakeTestRoot(world.clock.Now(), kDay * 3650, x509::KeyType::kEcP256, "CN=Offline root");
+  const std::string id = Must(ImportAnchor(world.cluster, offline.certificate.pem(), false, *world.store,
+                                           *world.custody, *world.authorities, *world.audit, world.clock, world.origin))
+                             .id;
+  const auto request = *Must(world.rotation->RequestSubordinate({"CN=Sub", false}, world.origin)).request;
+  const x509::Certificate own = SignAuthority(offline, request.spki_der, "CN=Sub", world.clock.Now());
+  Must(world.rotation->ImportSubordinate({own.pem() + offline.certificate.pem(), false}, world.origin));
+  EXPECT_THAT(Refusal(Import(offline)), HasSubstr("its key belongs where it is"));
+  EXPECT_EQ(Row(id).custody, "foreign");
+}
+
+TEST_F(ImportKeyTest, WhereItStaysThoughAnotherIsStolenThePlanNamesItsKey) {
+  const std::string id = Must(Import(lab)).authority.id;
+  world.clock.Advance(kDay * 195);
+  const Replacement judged = Must(ReplaceStolen(ActiveId(), true));
+  EXPECT_THAT(judged.revoked_ids, Not(::testing::Contains(id)));
+  EXPECT_THAT(
+      absl::StrJoin(judged.plan.steps, "\n"),
+      HasSubstr("stays trusted; its key lay beside the stolen one: signetctl authority revoke " + id.substr(0, 12)));
+}
+
 TEST_F(ImportKeyTest, WhereItsKeyIsStolenOnlyItLeaves) {
   const std::string active = ActiveId();
   const std::string id = Must(Import(lab)).authority.id;

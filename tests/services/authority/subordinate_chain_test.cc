@@ -154,6 +154,16 @@ TEST_F(ChainTest, KeyIdentifiersLeadUpwardsAndThroughACrossCertificate) {
   EXPECT_THAT(Fault({own.certificate, named.certificate, root.certificate}), HasSubstr("issuer and serial"));
 }
 
+TEST_F(ChainTest, AnIssuerThatWasRenewedSinceIsNotTheOneThatIsNamed) {
+  const TestRoot below = ChangedBy(own, middle, [&](X509* c) { NameIssuerAndSerial(c, middle.certificate); });
+  EXPECT_EQ(Fault({below.certificate, middle.certificate, root.certificate}), "none");
+  // The same key, name and key identifier, and another serial.
+  const TestRoot renewed = Below(root, "CN=Middle", kDay * 1500, middle.key);
+  ASSERT_EQ(renewed.certificate.subject_key_id(), middle.certificate.subject_key_id());
+  EXPECT_THAT(Fault({below.certificate, renewed.certificate, root.certificate}),
+              HasSubstr("OpenSSL does not take the certificate of CN=Middle"));
+}
+
 TEST_F(ChainTest, NoTwoHaveOneNameOrOneKey) {
   const TestRoot same_name = Below(middle, "CN=Offline root");
   EXPECT_THAT(Fault({same_name.certificate, middle.certificate, root.certificate}), HasSubstr("one name or one key"));
