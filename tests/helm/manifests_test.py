@@ -78,7 +78,7 @@ class Manifests(unittest.TestCase):
         for rendered in (DEFAULTS, Rendered({"commonLabels": {"team": "hpc"}, "tests": {"slurmImages": ["a"]}})):
             for each in rendered.objects:
                 name = f"{each['kind']} {each['metadata']['name']}"
-                self.assertEqual(each["kind"] != "ClusterRoleBinding", "namespace" in each["metadata"], name)
+                self.assertEqual(each["kind"] not in ("ClusterRole", "ClusterRoleBinding"), "namespace" in each["metadata"], name)
                 labels = each["metadata"]["labels"]
                 self.assertLessEqual({"helm.sh/chart", "app.kubernetes.io/name", "app.kubernetes.io/instance", "app.kubernetes.io/version",
                                       "app.kubernetes.io/component", "app.kubernetes.io/part-of", "app.kubernetes.io/managed-by"}, set(labels), name)
@@ -113,14 +113,27 @@ class Manifests(unittest.TestCase):
             {"apiGroups": [""], "resources": ["configmaps"], "resourceNames": ["signet-bundle"], "verbs": ["get", "patch"]},
             {"apiGroups": [""], "resources": ["secrets"], "resourceNames": secrets, "verbs": ["get", "patch"]}], DEFAULTS.one("Role", "signet")["rules"])
         self.assertEqual(1, len(DEFAULTS.all("Role")))
-        self.assertEqual([], DEFAULTS.all("ClusterRole"))
+        review = DEFAULTS.one("ClusterRole", "signet-signet-token-review")
+        self.assertEqual([{"apiGroups": ["authentication.k8s.io"], "resources": ["tokenreviews"], "verbs": ["create"]}], review["rules"])
+        self.assertEqual(1, len(DEFAULTS.all("ClusterRole")))
         signetd = [{"kind": "ServiceAccount", "name": "signet", "namespace": "signet"}]
         bindings = DEFAULTS.all("RoleBinding") + DEFAULTS.all("ClusterRoleBinding")
-        self.assertEqual([("Role", "signet", signetd), ("ClusterRole", "system:auth-delegator", signetd)], [(b["roleRef"]["kind"], b["roleRef"]["name"], b["subjects"]) for b in bindings])
+        self.assertEqual([("Role", "signet", signetd), ("ClusterRole", "signet-signet-token-review", signetd)], [(b["roleRef"]["kind"], b["roleRef"]["name"], b["subjects"]) for b in bindings])
 
     def test_two_releases_do_not_share_a_cluster_wide_name(self):
-        names = [Rendered(namespace=n).all("ClusterRoleBinding")[0]["metadata"]["name"] for n in ("one", "two")]
-        self.assertNotEqual(*names)
+        for kind in ("ClusterRole", "ClusterRoleBinding"):
+            names = [Rendered(namespace=n).all(kind)[0]["metadata"]["name"] for n in ("one", "two")]
+            self.assertNotEqual(*names)
+
+    def test_the_testers_account_is_there_for_a_test_only_and_before_its_pod(self):
+        account, pod = (DEFAULTS.one(kind, "signet-test") for kind in ("ServiceAccount", "Pod"))
+        self.assertEqual(account["metadata"]["name"], pod["spec"]["serviceAccountName"])
+        annotations = [each["metadata"]["annotations"] for each in (account, pod)]
+        self.assertEqual(["test", "test"], [a["helm.sh/hook"] for a in annotations])
+        self.assertEqual({"before-hook-creation", "hook-succeeded"}, set(annotations[0]["helm.sh/hook-delete-policy"].split(",")))
+        self.assertLess(*(int(a.get("helm.sh/hook-weight", 0)) for a in annotations))
+        hooks = [o["metadata"]["name"] for o in DEFAULTS.all("ServiceAccount") if "helm.sh/hook" in o["metadata"].get("annotations", {})]
+        self.assertEqual(["signet-test"], hooks)
 
     def test_signetds_token_is_mounted_for_its_container_alone(self):
         pod = DEFAULTS.pod()
@@ -174,6 +187,17 @@ class Manifests(unittest.TestCase):
         self.assertEqual([("slurm", ["grpc"]), ("monitoring", ["metrics"])],
                          [(r["from"][0]["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"], [p["port"] for p in r["ports"]]) for r in spec["ingress"]])
         self.assertEqual([[53, 53], [443, 6443]], [[p["port"] for p in r["ports"]] for r in spec["egress"]])
+
+    def test_the_network_policy_lets_in_chosen_slurm_pods_and_the_test(self):
+        chosen = {"matchLabels": {"app.kubernetes.io/name": "slurmctld"}}
+        rendered = Rendered({"networkPolicy": {"slurmPodSelector": chosen}})
+        peers = rendered.one("NetworkPolicy", "signet")["spec"]["ingress"][0]["from"]
+        self.assertEqual(["slurm", "slurm"], [p["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"] for p in peers])
+        self.assertEqual(chosen, peers[0]["podSelector"])
+        self.assertLessEqual(peers[1]["podSelector"]["matchLabels"].items(), rendered.one("Pod", "signet-test")["metadata"]["labels"].items())
+        self.assertEqual([], judge(rendered.manifests()))
+        without = Rendered({"networkPolicy": {"slurmPodSelector": chosen}, "tests": {"enabled": False}})
+        self.assertEqual(peers[:1], without.one("NetworkPolicy", "signet")["spec"]["ingress"][0]["from"])
 
     def test_selectors_find_the_pod_and_scrapes_come_by_one_service(self):
         rendered = Rendered({"metrics": {"serviceMonitor": {"enabled": True}}})

@@ -74,7 +74,7 @@ class Schema(unittest.TestCase):
 
     def test_refuses_values_that_signetd_or_kubernetes_would_refuse(self):
         cases = [
-            ("image.digest", "sha256:abc"), ("image.repository", ""), ("bundlePin", "abc"), ("cluster.name", ""), ("cluster.name", "two words"),
+            ("image.digest", "sha256:abc"), ("kek.copyImage", "busybox"), ("kek.copyImage", "busybox@sha256:abc"), ("image.repository", ""), ("bundlePin", "abc"), ("cluster.name", ""), ("cluster.name", "two words"),
             ("slurm.namespace", "Slurm"), ("slurm.namespace", ""), ("slurm.nodesets", ["a", "a"]), ("serviceCertificates", ["slurmd"]),
             ("kubernetes.serviceAccounts", {"Bad_Name": "slurmd"}), ("kubernetes.serviceAccounts", {"other": "admin"}),
             ("kubernetes.slurmdOwner", "none"), ("authority.lifetime", "ten years"), ("log.level", "verbose"), ("limits.requestsPerKeyPerMinute", 6001), ("limits.maxConcurrentCalls", 4097), ("limits.messageBytes", 1024),

@@ -237,12 +237,29 @@ class Notes(unittest.TestCase):
         self.assertIn('"claimName":"data-signet-0"', RENDERED.notes)
         elsewhere = Rendered({"kek": {"existingSecret": "signet-kek"}}).notes
         self.assertIn("The key-encryption key is Secret signet-kek", elsewhere)
-        self.assertNotIn("busybox", elsewhere)
+        self.assertNotIn("kubectl -n signet run", elsewhere)
 
     def test_the_pod_that_copies_the_key_out_is_a_pod_and_restricted(self):
-        overrides = yaml.safe_load(re.search(r"--overrides='(\{.*?\})' >", RENDERED.notes)[1])
-        document = {**overrides, "kind": "Pod", "metadata": {"name": "kek", "namespace": "signet"}}
+        document = {**self.kek_pod(RENDERED), "kind": "Pod", "metadata": {"name": "kek", "namespace": "signet"}}
         self.assertEqual([], judge(as_text(document)))
+
+    def kek_pod(self, rendered):
+        return yaml.safe_load(re.search(r"--overrides='(\{.*?\})'\n", rendered.notes)[1])
+
+    def test_the_key_goes_through_no_containers_log(self):
+        container = self.kek_pod(RENDERED)["spec"]["containers"][0]
+        self.assertEqual(["sleep", "600"], container["command"])
+        self.assertNotIn("args", container)
+        self.assertIn("kubectl -n signet exec signet-kek -- cat /volume/data/kek > signet-kek", RENDERED.notes)
+        self.assertIn("kubectl -n signet delete pod signet-kek", RENDERED.notes)
+
+    def test_the_pod_that_copies_the_key_has_the_image_that_is_named_and_no_other(self):
+        self.assertEqual("IMAGE", self.kek_pod(RENDERED)["spec"]["containers"][0]["image"])
+        self.assertIn("kek.copyImage", RENDERED.notes)
+        image = "registry.example/busybox@sha256:" + "0" * 64
+        named = Rendered({"kek": {"copyImage": image}})
+        self.assertEqual(image, self.kek_pod(named)["spec"]["containers"][0]["image"])
+        self.assertIn(f" --image={image} ", named.notes)
 
     def test_ask_for_the_pin_until_it_is_set(self):
         self.assertIn("--set bundlePin=", RENDERED.notes)

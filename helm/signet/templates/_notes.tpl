@@ -19,9 +19,15 @@ docker/ of Signet's sources, and set them in the values below (controller.slurmc
 The key-encryption key is Secret {{ .Values.kek.existingSecret }}. Keep a copy outside the cluster: a lost key-encryption key is a lost CA.
 {{- else -}}
 The key-encryption key is made at the first start, on the same volume as the keys that it seals. Copy it to a safe place outside the cluster NOW: a lost key-encryption key
-is a lost CA, and a volume's snapshot with it inside is a stolen one.
+is a lost CA, and a volume's snapshot with it inside is a stolen one. A pod beside signetd mounts the volume, and the key goes through exec's stream: what a container prints
+itself, the node's log would keep.
+{{- if not .Values.kek.copyImage }} The pod needs an image with sleep and cat (a busybox, by digest) where IMAGE stands: kek.copyImage names it.
+{{- end }}
 
-    (umask 077; kubectl -n {{ $ns }} run {{ $full }}-kek --image=busybox --restart=Never --rm -i --quiet --overrides={{ include "signet.kekPod" . | squote }} > {{ $full }}-kek)
+    kubectl -n {{ $ns }} run {{ $full }}-kek --image={{ include "signet.kekImage" . }} --restart=Never --overrides={{ include "signet.kekPod" . | squote }}
+    kubectl -n {{ $ns }} wait pod/{{ $full }}-kek --for=condition=Ready --timeout=120s
+    (umask 077; kubectl -n {{ $ns }} exec {{ $full }}-kek -- cat /volume/data/kek > {{ $full }}-kek)
+    kubectl -n {{ $ns }} delete pod {{ $full }}-kek --now
 
 Better still, keep it in a Secret instead: helm/signet/README.md, "The key-encryption key".
 {{- end }}
@@ -60,13 +66,15 @@ of a service certificate or of the trust bundle, which `signetctl status` and `s
 Next: helm/signet/README.md (upgrades, a lost volume, hosts outside the cluster), docs/kubernetes.md (what is judged), docs/rotation.md, docs/troubleshooting.md.
 {{- end }}
 
-{{/* Prints the key from the volume, beside signetd, whose volume goes to one node only: its image has no shell, and nobody may look into its process. */}}
+{{- define "signet.kekImage" -}}{{ default "IMAGE" .Values.kek.copyImage }}{{- end }}
+
+{{/* Has the volume for ten minutes and prints nothing, beside signetd, whose volume goes to one node only: its image has no cat, and nobody may look into its process. */}}
 {{- define "signet.kekPod" -}}
 {{- $context := omit .Values.podSecurityContext "fsGroup" "fsGroupChangePolicy" }}
-{{- $container := dict "name" "kek" "image" "busybox" "command" (list "cat" "/volume/data/kek")
+{{- $container := dict "name" "kek" "image" (include "signet.kekImage" .) "command" (list "sleep" "600")
   "securityContext" .Values.securityContext "volumeMounts" (list (dict "name" "data" "mountPath" "/volume" "readOnly" true)) }}
 {{- $volume := dict "name" "data" "persistentVolumeClaim" (dict "claimName" (printf "data-%s-0" (include "signet.fullname" .))) }}
 {{- $beside := dict "topologyKey" "kubernetes.io/hostname" "labelSelector" (dict "matchLabels" (fromYaml (include "signet.selectorLabels" .))) }}
 {{- $affinity := dict "podAffinity" (dict "requiredDuringSchedulingIgnoredDuringExecution" (list $beside)) }}
-{{- dict "apiVersion" "v1" "spec" (dict "affinity" $affinity "securityContext" $context "automountServiceAccountToken" false "containers" (list $container) "volumes" (list $volume)) | toJson }}
+{{- dict "apiVersion" "v1" "spec" (dict "affinity" $affinity "activeDeadlineSeconds" 600 "restartPolicy" "Never" "securityContext" $context "automountServiceAccountToken" false "containers" (list $container) "volumes" (list $volume)) | toJson }}
 {{- end }}

@@ -103,6 +103,8 @@ func validate(object runtime.Object) (field.ErrorList, *core.Pod) {
 		return rbacvalidation.ValidateRole(o), nil
 	case *rbac.RoleBinding:
 		return rbacvalidation.ValidateRoleBinding(o), nil
+	case *rbac.ClusterRole:
+		return rbacvalidation.ValidateClusterRole(o, rbacvalidation.ClusterRoleValidationOptions{}), nil
 	case *rbac.ClusterRoleBinding:
 		return rbacvalidation.ValidateClusterRoleBinding(o), nil
 	case *networking.NetworkPolicy:
