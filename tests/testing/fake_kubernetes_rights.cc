@@ -56,9 +56,7 @@ std::vector<std::string> FakeKubernetes::unused_rights() {
   const std::string own = absl::StrCat(own_pod_.name_space, "/", own_pod_.service_account);
   std::vector<std::string> unused;
   for (std::size_t i = 0; i < rights_.size(); ++i) {
-    // Comes with system:auth-delegator.
-    const bool theirs = rights_[i].resource == "subjectaccessreviews";
-    if (rights_[i].service_account == own && used_.count(i) == 0 && !theirs) unused.push_back(ToText(rights_[i]));
+    if (rights_[i].service_account == own && used_.count(i) == 0) unused.push_back(ToText(rights_[i]));
   }
   return unused;
 }

@@ -51,11 +51,6 @@ Json RulesOf(const std::vector<Json>& manifests, const Json& binding) {
   const Json role = binding.at("roleRef");
   const bool cluster_wide = role.at("kind") == "ClusterRole";
   Require(role.value("apiGroup", "") == "rbac.authorization.k8s.io", Shown(binding) + ": roleRef has a wrong apiGroup");
-  if (cluster_wide && role.at("name") == "system:auth-delegator") {
-    return Json::array(
-        {{{"apiGroups", {"authentication.k8s.io"}}, {"resources", {"tokenreviews"}}, {"verbs", {"create"}}},
-         {{"apiGroups", {"authorization.k8s.io"}}, {"resources", {"subjectaccessreviews"}}, {"verbs", {"create"}}}});
-  }
   for (const Json& object : manifests) {
     if (object.value("kind", "") != role.at("kind") || object.at("metadata").at("name") != role.at("name")) continue;
     const bool here = object.at("metadata").value("namespace", "") == binding.at("metadata").value("namespace", "");

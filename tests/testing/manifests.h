@@ -26,9 +26,9 @@ bool Covers(const Right& right, const Right& asked);
 std::string ToText(const Right& right);
 
 // What RoleBindings and ClusterRoleBindings among `manifests` give to service accounts, by the Roles and ClusterRoles
-// beside them and Kubernetes' own system:auth-delegator. Ends the program at what the API server would refuse or
-// silently not apply: an unknown role, a namespaced object without namespace, a subject without namespace,
-// resourceNames with a verb that they cannot limit (create, deletecollection).
+// beside them. Ends the program at what the API server would refuse or silently not apply: an unknown role, a
+// namespaced object without namespace, a subject without namespace, resourceNames with a verb that they cannot limit
+// (create, deletecollection).
 std::vector<Right> RightsOf(const std::vector<nlohmann::json>& manifests);
 
 }  // namespace signet::testing
