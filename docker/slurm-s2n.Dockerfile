@@ -6,7 +6,8 @@
 #
 # once for each image of the cluster: slurmctld, slurmdbd, slurmd, slurmrestd, login. SLURM_IMAGE is the published image, PARENT_IMAGE the distribution
 # that it was built on, SLURM_VERSION exactly its Slurm's. FLAVOUR is rocky (s2n-tls of EPEL) or debian (Debian and Ubuntu: s2n-tls is compiled, and
-# S2N_VERSION and S2N_SHA256 are needed). The two sums are those of the archives below, as you verified them.
+# S2N_VERSION and S2N_SHA256 are needed). The two sums are those of the archives below, as you verified them. SLURM_USER is the user that the result runs
+# as: what `podman image inspect --format '{{.Config.User}}' IMAGE` says of the published image, where that is not root.
 ARG FLAVOUR=rocky
 ARG PARENT_IMAGE=rockylinux/rockylinux:9
 ARG SLURM_IMAGE
@@ -64,6 +65,7 @@ FROM ${FLAVOUR} AS plugin
 
 FROM ${SLURM_IMAGE}
 ARG SLURM_VERSION
+ARG SLURM_USER=root
 USER root
 COPY --from=plugin /plugin /
 # A plugin of another version is refused by Slurm, at its start; here it is refused now.
@@ -73,3 +75,4 @@ RUN ldconfig; \
   done; \
   plugin=$(find /usr/lib64/slurm /usr/lib/*/slurm -name tls_s2n.so 2>/dev/null); \
   test -n "$plugin" && ldd "$plugin" | grep -F libs2n && ! ldd "$plugin" | grep -F 'not found'
+USER ${SLURM_USER}
