@@ -59,6 +59,13 @@ absl::StatusOr<bool> WasSeen(const store::Tables& tables, const std::string& ser
   return false;
 }
 
+// Whether a certificate of `service` is so new that a kill may have left it behind.
+absl::StatusOr<bool> IsFresh(const store::Tables& tables, const store::CertificateRow& row, absl::Time now) {
+  SIGNET_ASSIGN_OR_RETURN(const store::CertificateRow newest,
+                          tables.certificates().Newest(store::Profile::kService, row.subject));
+  return newest.serial == row.serial && row.recorded_at <= now && now - row.recorded_at <= kWordCounts;
+}
+
 audit::Event AbandonedEvent(const store::CertificateRow& row, const audit::Origin& origin) {
   audit::Event event;
   event.origin = origin;
@@ -107,7 +114,7 @@ absl::StatusOr<Pair> KeptCertificates::Issue(absl::string_view service, const ke
 }
 
 absl::StatusOr<std::string> KeptCertificates::Abandon(absl::string_view service, absl::string_view spki_sha256,
-                                                      const audit::Origin& origin) {
+                                                      Word word, const audit::Origin& origin) {
   std::string ended;
   const absl::Time now = clock_.Now();
   const auto end = [&](store::Tables& tables) -> absl::Status {
@@ -121,6 +128,8 @@ absl::StatusOr<std::string> KeptCertificates::Abandon(absl::string_view service,
     if (!its_own || row->not_after < now) return absl::OkStatus();
     SIGNET_ASSIGN_OR_RETURN(const bool seen, WasSeen(tables, row->serial));
     if (seen) return absl::OkStatus();
+    SIGNET_ASSIGN_OR_RETURN(const bool fresh, IsFresh(tables, *row, now));
+    if (word == Word::kPlaces && !fresh) return absl::OkStatus();
     SIGNET_ASSIGN_OR_RETURN(const bool changed,
                             tables.certificates().Revoke(row->serial, now, store::RevocationReason::kSuperseded));
     if (!changed) return absl::OkStatus();

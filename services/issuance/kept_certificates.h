@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "services/audit/audit_log.h"
 #include "services/authority/authorities.h"
 #include "services/base/clock.h"
@@ -33,6 +34,15 @@ struct Finding {
   std::string chain_pem;  // kChain: the same leaf, with what belongs above it now
 };
 
+// Who says that a key was never handed over.
+enum class Word {
+  kPlaces = 1,  // the place: whoever may write it may say so of any key
+  kOwn = 2,     // this process, which made the key and never sent it
+};
+
+// A place's word counts this long after the certificate was issued.
+inline constexpr absl::Duration kWordCounts = absl::Hours(1);
+
 // The place itself is the truth, so that nothing has to be remembered: not across a restart, not by another server. Who
 // writes a place says first, in the place, which key is next, then issues, then writes key and certificate and takes
 // the word back in one step. A word that is still there names a key that nobody has: a kill in between costs one
@@ -54,8 +64,10 @@ class KeptCertificates {
 
   // Ends the certificate of a key that was never written to its place: revoked as superseded, and audited as
   // "certificate.revoke". Its serial; empty when none of `service` was issued for this key, when it has ended, or when
-  // a report or a probe saw it served. `spki_sha256`: raw.
-  absl::StatusOr<std::string> Abandon(absl::string_view service, absl::string_view spki_sha256,
+  // a report or a probe saw it served. A place's word ends the newest certificate of `service` only, and within
+  // kWordCounts: of an older one somebody may have forged the word, and a rotation's gates go on waiting for it.
+  // `spki_sha256`: raw.
+  absl::StatusOr<std::string> Abandon(absl::string_view service, absl::string_view spki_sha256, Word word,
                                       const audit::Origin& origin);
 
  private:

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <utility>
 
@@ -183,13 +184,10 @@ absl::StatusOr<std::string> Publisher::PublishService(Place& place) {
   const bool tried = place.attempt.has_value() && place.attempt->pending == pending;
   // What a server that was killed, or another one, began. A key that is in the object was handed over.
   if (!pending.empty() && !tried && pending != HashOfKey(found.key_pem)) {
-    SIGNET_RETURN_IF_ERROR(Abandon(place, pending));
+    SIGNET_RETURN_IF_ERROR(Abandon(place, pending, issuance::Word::kPlaces));
   }
-  if (place.attempt.has_value() && !tried) {
-    // Somebody took the word back. What certainly never was in the object is nobody's.
-    if (!place.attempt->may_be_written) SIGNET_RETURN_IF_ERROR(Abandon(place, place.attempt->pending));
-    place.attempt.reset();
-  }
+  // Somebody took the word back.
+  if (place.attempt.has_value() && !tried) SIGNET_RETURN_IF_ERROR(GiveUp(place));
   switch (finding.due) {
     case issuance::Due::kCertificate:
       return PublishNewPair(place, object, finding.why);
@@ -200,6 +198,8 @@ absl::StatusOr<std::string> Publisher::PublishService(Place& place) {
       if (pending.empty()) return "";
       finding.why = "a key that was never written was still announced";
   }
+  // What is there is good: a pair in hand that is another one is not needed any more.
+  if (place.attempt.has_value() && pending != HashOfKey(found.key_pem)) SIGNET_RETURN_IF_ERROR(GiveUp(place));
   SIGNET_RETURN_IF_ERROR(Write(place, object, found));
   place.attempt.reset();
   return absl::StrCat("the same certificate of ", place.service, ": ", finding.why);
@@ -212,11 +212,15 @@ absl::StatusOr<std::string> Publisher::PublishNewPair(Place& place, kubernetes::
     SIGNET_ASSIGN_OR_RETURN(const issuance::Finding finding, parts_.kept.Examine(place.service, place.attempt->pair));
     if (finding.due == issuance::Due::kChain) place.attempt->pair.chain_pem = finding.chain_pem;
     if (finding.due == issuance::Due::kCertificate) {
-      SIGNET_RETURN_IF_ERROR(Abandon(place, place.attempt->pending));
+      const issuance::Word word = place.attempt->may_be_written ? issuance::Word::kPlaces : issuance::Word::kOwn;
+      SIGNET_RETURN_IF_ERROR(Abandon(place, place.attempt->pending, word));
       place.attempt.reset();
     }
   }
-  if (!place.attempt.has_value()) SIGNET_RETURN_IF_ERROR(Prepare(place, object));
+  if (!place.attempt.has_value()) {
+    SIGNET_RETURN_IF_ERROR(CheckNotInVain(place, why));
+    SIGNET_RETURN_IF_ERROR(Prepare(place, object));
+  }
   if (const absl::Status written = Write(place, object, place.attempt->pair); !written.ok()) {
     place.attempt->may_be_written |= absl::IsUnavailable(written);
     return written;
@@ -233,14 +237,38 @@ absl::Status Publisher::Prepare(Place& place, kubernetes::Object& object) {
                                      RequestDeadline()));
   SIGNET_ASSIGN_OR_RETURN(issuance::Pair pair, parts_.kept.Issue(place.service, key, NewOrigin()));
   place.attempt = Attempt{.pending = pending, .pair = std::move(pair)};
+  place.issued_at.push_back(parts_.clock.Now());
   return absl::OkStatus();
 }
 
-absl::Status Publisher::Abandon(const Place& place, const std::string& pending) {
+absl::Status Publisher::CheckNotInVain(Place& place, const std::string& why) const {
+  const absl::Time now = parts_.clock.Now();
+  std::vector<absl::Time>& issued = place.issued_at;
+  // A clock that was set back makes none count.
+  const auto counts = [now](absl::Time at) { return at <= now && now - at < absl::Hours(1); };
+  issued.erase(std::remove_if(issued.begin(), issued.end(), std::not_fn(counts)), issued.end());
+  if (issued.size() < kMostPairsAnHour) return absl::OkStatus();
+  return base::Refusal(absl::StatusCode::kFailedPrecondition, base::kConfiguration,
+                       absl::StrCat(issued.size(), " certificates of ", place.service,
+                                    " were issued for it within an hour, and again one is due: ", why),
+                       absl::StrCat("kubectl -n ", place.object.name_space, " get secret ", place.object.name,
+                                    " -o yaml --show-managed-fields   # who else writes it?"));
+}
+
+absl::Status Publisher::GiveUp(Place& place) {
+  // What certainly never was in the object is nobody's.
+  if (!place.attempt->may_be_written) {
+    SIGNET_RETURN_IF_ERROR(Abandon(place, place.attempt->pending, issuance::Word::kOwn));
+  }
+  place.attempt.reset();
+  return absl::OkStatus();
+}
+
+absl::Status Publisher::Abandon(const Place& place, const std::string& pending, issuance::Word word) {
   const bool hash = pending.size() == kHashDigits && pending.find_first_not_of("0123456789abcdef") == std::string::npos;
   if (!hash) return absl::OkStatus();
   SIGNET_ASSIGN_OR_RETURN(const std::string serial,
-                          parts_.kept.Abandon(place.service, absl::HexStringToBytes(pending), NewOrigin()));
+                          parts_.kept.Abandon(place.service, absl::HexStringToBytes(pending), word, NewOrigin()));
   if (!serial.empty()) {
     parts_.logger.Warning("publish.abandoned",
                           {{"object", kubernetes::ToText(place.object)},

@@ -38,6 +38,10 @@ inline constexpr absl::Duration kLookEvery = absl::Seconds(60);
 inline constexpr absl::Duration kShortestPause = absl::Seconds(5);
 inline constexpr absl::Duration kLongestPause = absl::Minutes(5);
 
+// Who empties a Secret again and again gets no more certificates than these: each is a record, and a key that a
+// rotation's gates count.
+inline constexpr std::size_t kMostPairsAnHour = 3;
+
 // Only moves bytes: what is due is KeptCertificates' matter. An object's failure holds up no other one, and nothing of
 // signetd waits for this. References must outlive it.
 class Publisher {
@@ -76,6 +80,7 @@ class Publisher {
     int failures = 0;
     absl::Time next_at = absl::InfinitePast();
     std::optional<Attempt> attempt = std::nullopt;
+    std::vector<absl::Time> issued_at = {};  // by this process, within the last hour or earlier
   };
   // What belongs into the ConfigMaps, and what makes the Secrets due.
   struct Wanted {
@@ -94,8 +99,12 @@ class Publisher {
   absl::StatusOr<std::string> PublishNewPair(Place& place, kubernetes::Object& object, const std::string& why);
   // Says which key is next and issues for it; `object.version` becomes that of the word.
   absl::Status Prepare(Place& place, kubernetes::Object& object);
+  // FAILED_PRECONDITION while kMostPairsAnHour were issued for it and did not stay there.
+  absl::Status CheckNotInVain(Place& place, const std::string& why) const;
+  // Forgets the attempt, and ends its certificate unless that may be in the object.
+  absl::Status GiveUp(Place& place);
   // Ends the certificate that `pending` stands for, if there is one.
-  absl::Status Abandon(const Place& place, const std::string& pending);
+  absl::Status Abandon(const Place& place, const std::string& pending, issuance::Word word);
   absl::Status Write(const Place& place, const kubernetes::Object& object, const issuance::Pair& pair);
   audit::Origin NewOrigin() const;
 

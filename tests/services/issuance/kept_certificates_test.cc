@@ -42,8 +42,8 @@ class KeptCertificatesTest : public ::testing::Test {
     return {chain_pem, base::SecretBytes(key_pem)};
   }
   static x509::Certificate LeafOf(const Pair& pair) { return Must(x509::Certificate::ListFromPem(pair.chain_pem))[0]; }
-  std::string Abandon(const keys::PrivateKey& key, absl::string_view service = "slurmctld") {
-    return Must(Kept().Abandon(service, key.public_key().spki_sha256(), origin_));
+  std::string Abandon(const keys::PrivateKey& key, absl::string_view service = "slurmctld", Word word = Word::kPlaces) {
+    return Must(Kept().Abandon(service, key.public_key().spki_sha256(), word, origin_));
   }
   void RevokeService() {
     revocation::Request request;
@@ -161,6 +161,15 @@ TEST_F(KeptCertificatesTest, OnlyACertificateOfThatServiceIsAbandoned) {
   EXPECT_NE(Row(serial).state, store::CertificateState::kRevoked);
 }
 
+TEST_F(KeptCertificatesTest, AnOldCertificateIsNotAbandonedByAPlacesWord) {
+  const keys::PrivateKey key = SimulatedNode::NewKey();
+  const std::string serial = LeafOf(Issue(key)).serial();
+  world_.clock.Advance(kWordCounts + absl::Seconds(1));
+  EXPECT_EQ(Abandon(key), "");
+  EXPECT_NE(Row(serial).state, store::CertificateState::kRevoked);
+  EXPECT_EQ(Abandon(key, "slurmctld", Word::kOwn), serial);
+}
+
 TEST_F(KeptCertificatesTest, ACertificateThatSomebodyWasSeenToServeIsNotAbandoned) {
   const keys::PrivateKey key = SimulatedNode::NewKey();
   const std::string serial = LeafOf(Issue(key)).serial();
@@ -201,7 +210,10 @@ TEST_F(KeptCertificatesTest, AnAbandonedCertificateKeepsNoGateClosed) {
     }));
   };
   ASSERT_THAT(still_served(), SizeIs(1));
-  Abandon(lost);
+  // It is not the newest one any more: whoever may write the place could say this of any.
+  EXPECT_EQ(Abandon(lost), "");
+  ASSERT_THAT(still_served(), SizeIs(1));
+  Abandon(lost, "slurmctld", Word::kOwn);
   EXPECT_THAT(still_served(), IsEmpty());
 }
 

@@ -1,6 +1,7 @@
 #include "services/server/publisher.h"
 
 #include "absl/strings/escaping.h"
+#include "absl/strings/str_split.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "services/base/reason.h"
@@ -317,12 +318,61 @@ TEST_F(PublisherTest, AWordOfAStrangerEndsNoCertificateThatIsInTheSecret) {
   EXPECT_EQ(Revoked(), 0);
 }
 
-TEST_F(PublisherTest, NoKeyIsInTheLogAndResultsAreCounted) {
+TEST_F(PublisherTest, AWordOfAStrangerAboutAnEmptiedSecretEndsNothingThatIsOld) {
   publisher_->Tick();
+  const std::string word = absl::BytesToHexString(Served().public_key().spki_sha256());
+  world_.clock.Advance(issuance::kWordCounts + absl::Seconds(1));
+  kubernetes_.PutObject(
+      {{"kind", "Secret"},
+       {"metadata", {{"name", kSecret}, {"namespace", "slurm"}, {"annotations", {{kPendingKey, word}}}}}});
+  publisher_->Tick();
+  ExpectGood();
+  EXPECT_THAT(world_.Certificates("slurmctld"), SizeIs(2));
+  EXPECT_EQ(Revoked(), 0);
+}
+
+TEST_F(PublisherTest, APairInHandIsEndedWhenAHandBroughtAGoodOneBack) {
+  publisher_->Tick();
+  const std::string serial = Served().serial();
+  const Json good = kubernetes_.Object("Secret", "slurm", kSecret);
+  RenderSecret();
+  kubernetes_.OnPatch([](const Json& patch) { return patch.contains("data") ? 422 : 0; });
+  TickAfter(kLookEvery);
+  ASSERT_THAT(world_.Certificates("slurmctld"), SizeIs(2));
+  Json restored = kubernetes_.Object("Secret", "slurm", kSecret);
+  restored["data"] = good["data"];
+  kubernetes_.PutObject(restored);
+  RefusePairs(false);
+  TickAfter(kLongestPause);
+  ExpectGood();
+  EXPECT_EQ(Served().serial(), serial);
+  EXPECT_EQ(Revoked(), 1);
+}
+
+TEST_F(PublisherTest, WhoEmptiesItAgainAndAgainGetsFewCertificates) {
+  publisher_->Tick();
+  for (int i = 0; i < 9; ++i) {
+    RenderSecret();
+    TickAfter(kLongestPause);
+  }
+  EXPECT_THAT(world_.Certificates("slurmctld"), SizeIs(kMostPairsAnHour));
+  EXPECT_THAT(logger_.lines(), Contains(HasSubstr("who else writes it?")));
+  TickAfter(absl::Hours(1));
+  ExpectGood();
+}
+
+TEST_F(PublisherTest, NoKeyIsInTheLogAndResultsAreCounted) {
+  int status = 422;
+  kubernetes_.OnPatch(
+      [&](const Json& patch) { return patch.contains("data") ? std::exchange(status, status == 422 ? 500 : 0) : 0; });
+  for (int i = 0; i < 3; ++i) TickAfter(kLongestPause);
   kubernetes_.SetMode(testing::Mode::kGarbage);
   TickAfter(kLookEvery);
   const std::string key = Value(kPrivateKeyKey);
-  EXPECT_THAT(logger_.lines(), Each(Not(HasSubstr("PRIVATE"))));
+  std::vector<std::string> traces = absl::StrSplit(key, '\n', absl::SkipEmpty());
+  ASSERT_THAT(traces, SizeIs(::testing::Ge(5U)));
+  traces.push_back(absl::Base64Escape(key).substr(0, 64));
+  for (const std::string& trace : traces) EXPECT_THAT(logger_.lines(), Each(Not(HasSubstr(trace))));
   EXPECT_THAT(metrics_.Text(), HasSubstr("signet_publish_total"));
   EXPECT_THAT(logger_.lines(), Contains(HasSubstr("published object=Secret slurm/signet-slurmctld-tls")));
 }
