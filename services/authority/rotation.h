@@ -100,7 +100,9 @@ struct Standing {
   // Until when Prepare finds room for the cross certificate that the active one has to sign; InfiniteFuture without an
   // active one.
   absl::Time prepare_by = absl::InfiniteFuture();
-  std::string warning;       // when prepare_by is less than kPrepareWarning away and nothing is prepared; else empty
+  // When prepare_by is less than kPrepareWarning away and nothing is prepared, or else the cross certificate of an
+  // imported authority ends within that time and kUnlisted was not acknowledged for it; else empty.
+  std::string warning;
   std::string warning_next;  // what to type about it
 };
 inline constexpr absl::Duration kPrepareWarning = absl::Hours(24 * 90);

@@ -93,7 +93,7 @@ absl::Status CheckLine(const store::AuthorityRow* voucher, const store::Authorit
 
 absl::Status CheckVouches(const Authority& imported, const Authority& active) {
   absl::Status may = NeedsCross(imported, active) ? CheckMayVouch(imported, active.intermediates.size())
-                                                        : absl::FailedPreconditionError("it is the active one's root");
+                                                  : absl::FailedPreconditionError("it is the active one's root");
   if (may.ok()) return may;
   return Illegal(absl::StrCat(kField, ": it cannot vouch for the active authority: ", may.message()),
                  "import it without its key: signetctl authority import FILE");

@@ -182,6 +182,24 @@ absl::Status WarnOfEnd(const store::AuthorityRow& active, bool prepared, absl::D
   return absl::OkStatus();
 }
 
+// Who trusts nothing but an imported authority refuses every new certificate from the end of its cross certificate on.
+absl::Status WarnOfVoucher(const store::Tables& tables, const Ground& ground, absl::Time now, Standing& standing) {
+  if (!standing.warning.empty()) return absl::OkStatus();
+  for (const store::CrossRow& cross : ground.crosses) {
+    const store::AuthorityRow* row = ground.Find(cross.issuer_id);
+    const bool trusted = row != nullptr && row->state == store::AuthorityState::kRetired && IsImported(*row);
+    if (!trusted || now >= cross.not_after || now < cross.not_after - kPrepareWarning) continue;
+    SIGNET_ASSIGN_OR_RETURN(const Acks acks, Acks::Read(tables, row->id, SignsNoMoreSince(*row)));
+    if (acks.Any(kUnlisted)) continue;
+    standing.warning = absl::StrCat("the cross certificate by ", NameOf(*row), " ends at ", TimeText(cross.not_after),
+                                    " (in ", DurationText(cross.not_after - now), "): who trusts nothing but ",
+                                    NameOf(*row), " then refuses our certificates");
+    standing.warning_next = absl::StrCat("have every host load the trust bundle, then ", AckCommand(kUnlisted, *row));
+    return absl::OkStatus();
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<Standing> Rotation::Stand() const {
@@ -199,6 +217,7 @@ absl::StatusOr<Standing> Rotation::Stand() const {
     if (active != nullptr) {
       const absl::Duration cross = CrossLifetime(rules_.hold, rules_.longest_leaf);
       SIGNET_RETURN_IF_ERROR(WarnOfEnd(*active, !prepared.empty(), cross, now, standing));
+      SIGNET_RETURN_IF_ERROR(WarnOfVoucher(tables, ground, now, standing));
       SIGNET_ASSIGN_OR_RETURN(theft, AfterTheft(tables, ground, *active, rules_.longest_leaf, now));
     }
     if (!theft.empty()) {

@@ -273,6 +273,19 @@ TEST_F(ImportKeyTest, WhereItStaysThoughAnotherIsStolenThePlanNamesItsKey) {
       HasSubstr("stays trusted; its key lay beside the stolen one: signetctl authority revoke " + id.substr(0, 12)));
 }
 
+TEST_F(ImportKeyTest, TheStandingWarnsBeforeItsCrossCertificateEnds) {
+  const std::string id = Must(Import(lab)).authority.id;
+  const absl::Time end = Crosses()[0].not_after;
+  world.clock.Advance(end - world.clock.Now() - kPrepareWarning - absl::Seconds(1));
+  EXPECT_THAT(Must(world.rotation->Stand()).warning, IsEmpty());
+  world.clock.Advance(absl::Seconds(1));
+  const Standing standing = Must(world.rotation->Stand());
+  EXPECT_THAT(standing.warning, HasSubstr("the cross certificate by my_slurm_ca ends at " + TimeText(end)));
+  EXPECT_THAT(standing.warning_next, HasSubstr("signetctl rotation ack unlisted --authority " + id.substr(0, 12)));
+  Ack(id, {"unlisted"});
+  EXPECT_THAT(Must(world.rotation->Stand()).warning, IsEmpty());
+}
+
 TEST_F(ImportKeyTest, WhereItsKeyIsStolenOnlyItLeaves) {
   const std::string active = ActiveId();
   const std::string id = Must(Import(lab)).authority.id;
