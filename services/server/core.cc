@@ -57,8 +57,8 @@ absl::StatusOr<std::unique_ptr<Core>> Core::Open(const Config& config, const Sur
                                                                  around.random, around.logger));
   core->named_certificates = std::make_unique<issuance::NamedCertificates>(
       config.cluster, *core->issuer, *core->audit, *core->store, config.service_profile, policy::ControlProfile());
-  core->kept_certificates = std::make_unique<issuance::KeptCertificates>(
-      *core->named_certificates, *core->authorities, *core->audit, *core->store, around.clock);
+  core->kept_certificates = std::make_unique<issuance::KeptCertificates>(*core->named_certificates, *core->authorities,
+                                                                         *core->audit, *core->store, around.clock);
   core->gatekeeper = std::make_unique<enrollment::Gatekeeper>(config.cluster, around.clock);
   core->request_limits = std::make_unique<enrollment::RequestLimits>(config.request_rates, around.clock);
   core->pods = ReviewerOf(config.kubernetes, around);

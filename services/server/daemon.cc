@@ -84,10 +84,10 @@ absl::Status Daemon::ServeMetrics() {
 
 void Daemon::StartPublisher() {
   if (!config_.kubernetes.publish.on) return;
-  publisher_ = std::make_unique<Publisher>(
-      config_.cluster, config_.kubernetes,
-      Publisher::Parts{*core_->store, *core_->authorities, *core_->kept_certificates, around_.clock, around_.random,
-                       around_.logger, metrics_});
+  publisher_ =
+      std::make_unique<Publisher>(config_.cluster, config_.kubernetes,
+                                  Publisher::Parts{*core_->store, *core_->authorities, *core_->kept_certificates,
+                                                   around_.clock, around_.random, around_.logger, metrics_});
   publisher_->Start();
 }
 
