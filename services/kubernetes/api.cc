@@ -47,8 +47,9 @@ absl::Status Api::ReviewToken(absl::string_view token, const TokenClaims& claims
   SIGNET_ASSIGN_OR_RETURN(const HttpAnswer answer,
                           client_.Send("/apis/authentication.k8s.io/v1/tokenreviews", review.dump(), deadline));
   if (answer.status != 200 && answer.status != 201) {
-    return NoAnswer(answer.status, "create tokenreviews",
-                    "bind signetd's service account to ClusterRole system:auth-delegator");
+    return NoAnswer(
+        answer.status, "create tokenreviews",
+        "bind signetd's service account to a ClusterRole that may create tokenreviews (docs/kubernetes.md)");
   }
   SIGNET_ASSIGN_OR_RETURN(const Json object, ReadObject(answer, "TokenReview"));
   const Json& status = At(object, {"status"});

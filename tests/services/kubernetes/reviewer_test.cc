@@ -301,7 +301,7 @@ TEST_F(ReviewerTest, AMissingRightIsNamed) {
   kubernetes_.Revoke("create", "tokenreviews");
   auto reviewed = Review();
   EXPECT_THAT(Unavailable(reviewed), HasSubstr("signetd may not create tokenreviews"));
-  EXPECT_THAT(base::NextOf(reviewed.status()), HasSubstr("system:auth-delegator"));
+  EXPECT_THAT(base::NextOf(reviewed.status()), HasSubstr("may create tokenreviews"));
   kubernetes_.Grant({"signet/signetd", "create", "authentication.k8s.io", "tokenreviews", ""});
   kubernetes_.Revoke("get", "pods");
   reviewed = Review();
