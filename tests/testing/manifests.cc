@@ -49,10 +49,11 @@ std::string Shown(const Json& object) {
 // The rules that a binding refers to.
 Json RulesOf(const std::vector<Json>& manifests, const Json& binding) {
   const Json role = binding.at("roleRef");
-  const bool cluster_wide = role.at("kind") == "ClusterRole";
+  const std::string kind = role.at("kind");
+  const bool cluster_wide = kind == "ClusterRole";
   Require(role.value("apiGroup", "") == "rbac.authorization.k8s.io", Shown(binding) + ": roleRef has a wrong apiGroup");
   for (const Json& object : manifests) {
-    if (object.value("kind", "") != role.at("kind") || object.at("metadata").at("name") != role.at("name")) continue;
+    if (object.value("kind", "") != kind || object.at("metadata").at("name") != role.at("name")) continue;
     const bool here = object.at("metadata").value("namespace", "") == binding.at("metadata").value("namespace", "");
     if (cluster_wide || here) return object.value("rules", Json::array());
   }
