@@ -116,10 +116,10 @@ TEST_F(ChainTest, NoneEndsBeforeWhatItSignedOrBeforeItIsNeeded) {
   EXPECT_THAT(Fault({brief.certificate, middle.certificate, root.certificate}), HasSubstr("needed until"));
   EXPECT_EQ(Fault({Below(middle, "CN=Enough", kNeeded).certificate, middle.certificate, root.certificate}), "none");
   const auto later = [&](absl::Time now) {
-    return CheckChain({own.certificate, middle.certificate, root.certificate}, now, now).message();
+    return std::string(CheckChain({own.certificate, middle.certificate, root.certificate}, now, now).message());
   };
-  EXPECT_THAT(std::string(later(kNow - kDay * 2)), HasSubstr("begins only at"));
-  EXPECT_THAT(std::string(later(kNow + kDay * 1001)), HasSubstr("expired"));
+  EXPECT_THAT(later(kNow - kDay * 2), HasSubstr("begins only at"));
+  EXPECT_THAT(later(kNow + kDay * 1001), HasSubstr("expired"));
 }
 
 TEST_F(ChainTest, PathLengthsAllowWhatIsBelow) {
