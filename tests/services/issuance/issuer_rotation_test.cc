@@ -15,6 +15,7 @@ using ::signet::testing::AddPrepared;
 using ::signet::testing::AddSubordinate;
 using ::signet::testing::MakeTestRoot;
 using ::signet::testing::Must;
+using ::signet::testing::OpensslAccepts;
 using ::signet::testing::OpensslAcceptsBothWays;
 using ::signet::testing::OpensslRefusesBothWays;
 using ::signet::testing::SetState;
@@ -67,6 +68,12 @@ class IssuerRotationTest : public ::testing::Test {
     const bool accepted = OpensslAcceptsBothWays(chain[0], above, {anchor}, world_.clock.Now());
     EXPECT_NE(OpensslRefusesBothWays(chain[0], above, {anchor}, world_.clock.Now()), accepted);
     return accepted;
+  }
+  // A probe is a client's only: never a server's, whoever verifies it.
+  bool AcceptedAsClient(const std::vector<x509::Certificate>& chain, const x509::Certificate& anchor) {
+    const std::vector<x509::Certificate> above(chain.begin() + 1, chain.end());
+    EXPECT_FALSE(OpensslAccepts(chain[0], above, {anchor}, X509_PURPOSE_SSL_SERVER, world_.clock.Now()));
+    return OpensslAccepts(chain[0], above, {anchor}, X509_PURPOSE_SSL_CLIENT, world_.clock.Now());
   }
   World world_;
   const std::string first_ = world_.created.slurm_authority_id;
@@ -186,11 +193,11 @@ TEST_F(IssuerRotationTest, ARepeatedAnswerCarriesWhatIsAboveItNow) {
 TEST_F(IssuerRotationTest, AProbeIsSignedByAnyTrustedAuthorityAndNothingElseIs) {
   const std::string next = AddPrepared(world_);
   EXPECT_FALSE(world_.issuer->Prepare(Node(next)).ok());
-  EXPECT_TRUE(Accepted(Issue(Probe(next)), Anchor(next)));
-  EXPECT_TRUE(Accepted(Issue(Probe(first_)), Anchor(first_)));
+  EXPECT_TRUE(AcceptedAsClient(Issue(Probe(next)), Anchor(next)));
+  EXPECT_TRUE(AcceptedAsClient(Issue(Probe(first_)), Anchor(first_)));
   Activate(world_, next);
   Must(world_.authorities->Reload());
-  EXPECT_TRUE(Accepted(Issue(Probe(first_)), Anchor(first_)));
+  EXPECT_TRUE(AcceptedAsClient(Issue(Probe(first_)), Anchor(first_)));
   EXPECT_TRUE(absl::IsFailedPrecondition(world_.issuer->Prepare(Node(first_)).status()));
   EXPECT_TRUE(world_.issuer->Prepare(Node(next)).ok());
   for (const store::AuthorityState state : {store::AuthorityState::kRevoked, store::AuthorityState::kDestroyed}) {
@@ -217,8 +224,8 @@ TEST_F(IssuerRotationTest, AProbeCarriesNoCrossSoThatOnlyWhoTrustsItsAuthorityAc
   const std::vector<x509::Certificate> probe = Issue(Probe(next));
   EXPECT_EQ(probe.size(), 1U);
   EXPECT_EQ(probe[0].not_after(), world_.clock.Now() + absl::Minutes(10));
-  EXPECT_TRUE(Accepted(probe, Anchor(next)));
-  EXPECT_FALSE(Accepted(probe, Anchor(first_)));
+  EXPECT_TRUE(AcceptedAsClient(probe, Anchor(next)));
+  EXPECT_FALSE(AcceptedAsClient(probe, Anchor(first_)));
 }
 
 TEST_F(IssuerRotationTest, AProbeUnderASubordinateCarriesItsIntermediatesOnly) {
@@ -229,8 +236,8 @@ TEST_F(IssuerRotationTest, AProbeUnderASubordinateCarriesItsIntermediatesOnly) {
   EXPECT_EQ(Issue(Node()).size(), 3U);
   const std::vector<x509::Certificate> probe = Issue(Probe(next));
   EXPECT_EQ(probe.size(), 2U);
-  EXPECT_TRUE(Accepted(probe, root.certificate));
-  EXPECT_FALSE(Accepted(probe, Anchor(first_)));
+  EXPECT_TRUE(AcceptedAsClient(probe, root.certificate));
+  EXPECT_FALSE(AcceptedAsClient(probe, Anchor(first_)));
   EXPECT_TRUE(Accepted(Issue(Node()), root.certificate));
   EXPECT_TRUE(Accepted(Issue(Node()), Anchor(first_)));
 }
