@@ -6,6 +6,7 @@
 #include "services/base/reason.h"
 #include "services/policy/profile.h"
 #include "services/x509/name.h"
+#include "tests/golden/refused_roots.h"
 #include "tests/testing/changed_certificate.h"
 #include "tests/testing/must.h"
 #include "tests/testing/offline_root.h"
@@ -191,6 +192,15 @@ TEST_F(CrossTest, WhatNamesIssuerAndSerialDoesNotFollowACross) {
   const absl::Status refused = CheckFollowsCross(bound);
   EXPECT_TRUE(absl::IsFailedPrecondition(refused));
   EXPECT_THAT(std::string(refused.message()), HasSubstr("issuer and serial"));
+}
+
+TEST_F(CrossTest, WhatOpensslCannotReadIsNobodysCertificate) {
+  const auto unread = Must(x509::Certificate::FromPem(signet::testing::RefusedRoots()[1]));
+  EXPECT_THAT(Fault(unread), HasSubstr("OpenSSL does not read it"));
+  EXPECT_TRUE(absl::IsFailedPrecondition(CheckFollowsCross(unread)));
+  EXPECT_TRUE(absl::IsFailedPrecondition(CheckNamesIssuer(unread, old_.certificate)));
+  EXPECT_TRUE(absl::IsFailedPrecondition(CheckNamesIssuer(old_.certificate, unread)));
+  EXPECT_TRUE(CheckNamesIssuer(SignTemplate(Good(), old_.key), old_.certificate).ok());
 }
 
 TEST(ProbeProfileTest, LivesTenMinutesWhichNoOtherProfileMay) {
