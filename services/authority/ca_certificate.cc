@@ -92,7 +92,7 @@ absl::Status CheckCaCertificate(absl::string_view field, const x509::Certificate
 absl::Status CheckRootCertificate(absl::string_view field, const x509::Certificate& certificate, absl::Time now) {
   SIGNET_RETURN_IF_ERROR(CheckCaCertificate(field, certificate, now));
   const absl::Status self = certificate.VerifySignedBy(certificate);
-  if (self.ok()) return self;
+  if (self.ok()) return absl::OkStatus();
   return CaRefused(
       field, absl::StrCat("only a self-signed root can be an anchor, and SHA-1 and MD5 do not count: ", self.message()),
       "name the root's own file");

@@ -73,6 +73,7 @@ base::SecretBytes BodyOf(const ObjectName& name, const Change& change) {
     return Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
   };
   std::vector<std::string> annotations;
+  annotations.reserve(change.annotations.size());
   for (const auto& [key, value] : change.annotations) {
     annotations.push_back(absl::StrCat(quoted(key), ":", value.has_value() ? quoted(*value) : "null"));
   }
@@ -83,9 +84,11 @@ base::SecretBytes BodyOf(const ObjectName& name, const Change& change) {
     if (!values.empty()) absl::StrAppend(&body, ",\"", field, "\":{", absl::StrJoin(values, ","), "}");
   };
   std::vector<std::string> text;
+  text.reserve(change.text.size());
   for (const auto& [key, value] : change.text) text.push_back(absl::StrCat(quoted(key), ":", quoted(value)));
   add("data", text);
   std::vector<std::string> bytes;
+  bytes.reserve(change.bytes.size());
   for (const auto& [key, value] : change.bytes) {
     std::string base64 = absl::Base64Escape(value.ExposeSecret());
     bytes.push_back(absl::StrCat(quoted(key), ":\"", base64, "\""));
