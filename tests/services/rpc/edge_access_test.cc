@@ -120,6 +120,7 @@ TEST_F(EdgeAccessTest, ATlsSessionResumedAfterItsAuthorityWasRevokedHasNoRole) {
     reused = property.empty() ? "" : std::string(property[0].data(), property[0].size());
   }
   EXPECT_EQ(reused, "true");
+  const Channel unconnected = resuming();
 
   testing::Must(world_.store->Write([](store::Tables& tables) -> absl::Status {
     SIGNET_ASSIGN_OR_RETURN(std::vector<store::AuthorityRow> rows, tables.authorities().List());
@@ -131,7 +132,7 @@ TEST_F(EdgeAccessTest, ATlsSessionResumedAfterItsAuthorityWasRevokedHasNoRole) {
     return absl::OkStatus();
   }));
   testing::Must(world_.authorities->Reload());
-  for (const Channel& channel : {connected, resuming()}) {
+  for (const Channel& channel : {connected, unconnected}) {
     const auto context = Soon();
     const grpc::Status status = list_nodes(channel, context.get());
     EXPECT_EQ(status.error_code(), grpc::StatusCode::PERMISSION_DENIED) << status.error_message();
