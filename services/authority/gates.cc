@@ -62,11 +62,11 @@ bool HasLoaded(const Evidence& evidence, const store::NodeRow& node) {
   const absl::Time denied = Denied(evidence, node.disk_sha256, node.loaded_sha256, node.last_request_at, probe);
   if (evidence.acks.After(node.name, denied)) return true;
   if (probe != nullptr && probe->probed_at >= node.last_request_at) return probe->trusted;
-  // At a renewal the daemon loads the file on the disk: one that was set back is loaded by now.
+  // At a renewal the daemon loads the file on the disk: one that was set back, or that nobody here knows, is loaded by
+  // now, whatever an earlier probe found.
   const Holds on_disk = node.disk_sha256.empty() ? Holds::kYes : evidence.bundles.Judge(node.disk_sha256);
-  if (on_disk == Holds::kNo) return false;
-  if (probe != nullptr && probe->trusted) return true;
-  return on_disk == Holds::kYes && evidence.bundles.Judge(node.loaded_sha256) == Holds::kYes;
+  if (on_disk != Holds::kYes) return false;
+  return (probe != nullptr && probe->trusted) || evidence.bundles.Judge(node.loaded_sha256) == Holds::kYes;
 }
 
 // When `report` or a probe that found the anchor was heard last.

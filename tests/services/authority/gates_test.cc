@@ -114,6 +114,19 @@ TEST_F(GatesTest, AProbeOutlivesAStatementThatSaysNothingNew) {
   EXPECT_EQ(Names(Spreading()), "1:n1 ");
 }
 
+TEST_F(GatesTest, AFileThatNobodyHereKnowsSpeaksAgainstAnEarlierProbe) {
+  Ask("n1");
+  Start();
+  Probe(prepared, "n1", "slurmd", true);
+  EXPECT_THAT(Spreading(), IsEmpty());
+  world.clock.Advance(absl::Seconds(1));
+  Ask("n1", std::string(32, 'f'));
+  EXPECT_EQ(Names(Spreading()), "1:n1 ");
+  world.clock.Advance(absl::Seconds(1));
+  Probe(prepared, "n1", "slurmd", true);
+  EXPECT_THAT(Spreading(), IsEmpty());
+}
+
 TEST_F(GatesTest, AnAcknowledgementOpensTheGateForThatNameAndAuthorityOnly) {
   Ask("n1");
   Ask("n2");
