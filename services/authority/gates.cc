@@ -87,9 +87,10 @@ bool HasLoaded(const Evidence& evidence, const store::ReportRow& report) {
   if (evidence.acks.After(report.host, denied)) return true;
   if (silent) return false;
   if (probe != nullptr && probe->probed_at >= report.reported_at) return probe->trusted;
-  const Holds loaded = evidence.bundles.Judge(report.loaded_sha256);
-  if (loaded == Holds::kNo) return false;
-  return loaded == Holds::kYes || (probe != nullptr && probe->trusted);
+  if (!report.loaded_sha256.empty()) return evidence.bundles.Judge(report.loaded_sha256) == Holds::kYes;
+  // It does not know what it loaded: the probe does, as long as the next reload would take nothing back.
+  const bool kept = report.disk_sha256.empty() || evidence.bundles.Judge(report.disk_sha256) == Holds::kYes;
+  return kept && probe != nullptr && probe->trusted;
 }
 
 // "; db1 was last heard of 31d ago"; empty when none of `reports` is silent.
