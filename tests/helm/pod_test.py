@@ -2,10 +2,11 @@
 import os
 import pathlib
 import subprocess
+import sys
 import tempfile
 import unittest
 
-from chart import BUILD, Rendered
+from chart import BUILD, TOP, Rendered
 
 USER = 10001
 # A read-only root with a volume and /run, as the manifest mounts them.
@@ -59,7 +60,7 @@ class Pod(unittest.TestCase):
         (self.root / "etc/signet/signetd.yaml").write_text(rendered.config("signet", "signetd.yaml"))
         probe = rendered.container()["readinessProbe"]["exec"]["command"][1:]
         environment = {"PATH": os.environ["PATH"], "BIN": str(BUILD / "bin"), "VOLUME": str(self.volume), "LOG": str(self.top / "log")}
-        done = subprocess.run(["unshare", "--mount", "--net", "--propagation", "private", "sh", "-c", SCRIPT, "sh", str(self.root), *probe],
+        done = subprocess.run([sys.executable, str(TOP / "tools/own_root.py"), "unshare", "--net", "sh", "-c", SCRIPT, "sh", str(self.root), *probe],
                               capture_output=True, text=True, check=False, env=environment, timeout=120)
         return done.returncode, done.stdout + done.stderr
 

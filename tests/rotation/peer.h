@@ -2,16 +2,13 @@
 #ifndef SIGNET_TESTS_ROTATION_PEER_H_
 #define SIGNET_TESTS_ROTATION_PEER_H_
 
-#include <openssl/x509.h>
-
-#include <memory>
 #include <optional>
 #include <set>
 #include <string>
-#include <vector>
 
 #include "absl/time/time.h"
 #include "services/keys/private_key.h"
+#include "tests/testing/s2n/s2n_end.h"
 
 namespace signet::rotation {
 
@@ -30,27 +27,27 @@ class Peer {
   const std::string& program() const { return program_; }
   const std::string& anchors_pem() const { return anchors_pem_; }
   const std::string& chain_pem() const { return chain_pem_; }
-  bool has_certificate() const { return key_.has_value(); }
-  // By key ids alone, without a look at OpenSSL's verdict: one of the anchors signed the leaf of `other`, or something
+  bool has_certificate() const { return !chain_pem_.empty(); }
+  // By key ids alone, without a look at s2n's verdict: one of the anchors signed the leaf of `other`, or something
   // that it brings along.
   bool ShouldAccept(const Peer& other) const;
 
  private:
   friend struct Handshake;
+  void Load();
+
   std::string host_;
   std::string program_;
   std::string anchors_pem_;
-  std::shared_ptr<X509_STORE> anchors_;
   std::set<std::string> anchor_key_ids_;
   std::string chain_pem_;
-  std::vector<std::shared_ptr<X509>> chain_;
   std::set<std::string> signed_by_;  // key ids of who signed what is shown
-  std::optional<keys::PrivateKey> key_;
+  std::string key_pem_;
+  std::optional<testing::S2nFiles> files_;  // once there are anchors
 };
 
-// One TLS 1.3 handshake, run to its end. Each side verifies as s2n does: any loaded CA certificate is an anchor, no
-// name is compared, at most 7 certificates, purpose TLS server or client. A server insists on a certificate from a
-// client that has one.
+// One handshake by s2n-tls as Slurm sets it up, run to its end: any loaded CA certificate is an anchor, no name is
+// compared. A server insists on a certificate from a client that has one.
 struct Handshake {
   Handshake(const Peer& client, const Peer& server, absl::Time now);
   bool ok = false;

@@ -337,5 +337,6 @@ if __name__ == "__main__":
     if os.environ.get(ALONE) != "yes":
         # Where no other process is called slurmctld.
         os.environ[ALONE] = "yes"
-        os.execvp("unshare", ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", sys.executable, *sys.argv])
+        own_root = pathlib.Path(__file__).resolve().parents[3] / "tools/own_root.py"
+        os.execv(sys.executable, [sys.executable, str(own_root), "unshare", "--pid", "--fork", "--kill-child", "--mount-proc", sys.executable, *sys.argv])
     sys.exit(main(sys.argv[1:]))

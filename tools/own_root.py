@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs a command in a mount namespace of its own, whose root is this process's: images_root.py COMMAND ARGUMENT…
+"""Runs a command in a mount namespace of its own, whose root is this process's: own_root.py COMMAND ARGUMENT…
 
 `unshare --mount` is enough where the root directory is a mount. In a chroot it is not: there a container cannot leave it behind (pivot_root(2)), and
 whoever joins the container's namespace (podman exec) comes out above the chroot. So the namespace gets the chroot's directory as its root, and nothing
@@ -18,7 +18,7 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 def check(result, what):
     if result != 0:
-        sys.exit(f"images_root.py: {what}: {os.strerror(ctypes.get_errno())}")
+        sys.exit(f"own_root.py: {what}: {os.strerror(ctypes.get_errno())}")
 
 
 def main():
