@@ -130,9 +130,11 @@ grpc::Status Calls::Run(const Arrival& arrival, const Method& method, absl::Func
     logged = RecordDenial(caller, origin, method, status);
   } else if (status.ok()) {
     const Running running(running_);
-    // Callers without a role never fill what signing needs.
+    // Callers without a role never fill what signing needs. An administrator's look at a server that sheds load is
+    // answered, as is the probe that would have it restarted.
     const int64_t most = caller.role == v1::ROLE_PUBLIC ? (max_concurrent_.load() + 3) / 4 : max_concurrent_.load();
-    if (running.before() >= most) {
+    const bool looks = caller.role == v1::ROLE_ADMIN && !method.audited;
+    if (running.before() >= most && !looks) {
       status = base::Refusal(absl::StatusCode::kResourceExhausted, base::kOverloaded,
                              "too many calls at once (limits.max_concurrent_calls)", "try again in a second");
     } else {
@@ -153,7 +155,8 @@ grpc::Status Calls::Run(const Arrival& arrival, const Method& method, absl::Func
   const std::string reason = ReasonFor(status);
   parts_.metrics.CountRpc(ShortName(method), CodeName(status), took);
   if (status.ok()) {
-    parts_.logger.Write(anybody ? telemetry::Level::kDebug : telemetry::Level::kInfo, "rpc",
+    // What changed nothing is told only to who asks for it: a probe alone would fill the log.
+    parts_.logger.Write(anybody || !method.audited ? telemetry::Level::kDebug : telemetry::Level::kInfo, "rpc",
                         {{"method", std::string(ShortName(method))},
                          {"actor", caller.actor},
                          {"request_id", request_id},

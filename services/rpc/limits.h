@@ -11,8 +11,8 @@ namespace signet::rpc {
 
 // What an administrator may set under `limits`.
 struct Limits {
-  // Calls that are worked on at once, over all listeners; one more is answered RESOURCE_EXHAUSTED / OVERLOADED. Taken
-  // over at SIGHUP.
+  // Calls that are worked on at once, over all listeners; one more is answered RESOURCE_EXHAUSTED / OVERLOADED,
+  // but for an administrator's that changes nothing. Taken over at SIGHUP.
   int64_t max_concurrent_calls = 256;
   // Bytes of one request, before anything in it is looked at. Needs a restart.
   int64_t message_bytes = 4 << 20;

@@ -208,6 +208,8 @@ TEST_F(CallsTest, ShedsWhatIsBeyondTheLimitAndTakesCallsAgainAfterwards) {
   });
   entered.get_future().wait();
   EXPECT_EQ(ReasonOfReply(Run(Listener::kAdminSocket, kSign, Fine)), base::kOverloaded);
+  EXPECT_TRUE(Run(Listener::kAdminSocket, kList, Fine).ok()) << "whoever wonders what is wrong";
+  EXPECT_EQ(ReasonOfReply(Run(Listener::kNetwork, kBundle, Fine)), base::kOverloaded);
   leave.set_value();
   first.join();
   EXPECT_TRUE(Run(Listener::kAdminSocket, kSign, Fine).ok());
@@ -250,6 +252,14 @@ TEST_F(CallsTest, CallersWithoutARoleFillNoLog) {
   EXPECT_EQ(Refusals()[1].facts().at("calls"), "5");
   EXPECT_THAT(lines.levels, testing::SizeIs(22)) << "two lines for all of them";
   EXPECT_EQ(lines.levels.back(), telemetry::Level::kWarning);
+}
+
+TEST_F(CallsTest, WhatWasDoneIsLoggedAndWhatWasOnlyLookedAtIsNot) {
+  Lines lines;
+  Calls calls({*callers_, access_, *audit_, *store_, clock_, random_, lines, metrics_}, Limits{});
+  for (const Method& method : {kSign, kList})
+    calls.Run({Listener::kAdminSocket, nullptr, absl::InfiniteFuture()}, method, NoSubject, Fine);
+  EXPECT_THAT(lines.levels, testing::ElementsAre(telemetry::Level::kInfo, telemetry::Level::kDebug));
 }
 
 TEST_F(CallsTest, SummarisesAFloodOfDenials) {
