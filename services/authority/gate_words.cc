@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "services/authority/custody_label.h"
 #include "services/x509/certificate.h"
 
 namespace signet::authority {
@@ -39,8 +40,12 @@ std::string Counted(int64_t count, absl::string_view singular) {
   return absl::StrCat(count, " ", singular, count == 1 ? "" : "s");
 }
 
-std::string ProbeCommand(const store::AuthorityRow& authority) {
-  return absl::StrCat("signetctl rotation probe --authority ", ShortId(authority.id));
+std::string ProbeCommandOr(absl::string_view hosts, const store::AuthorityRow& authority) {
+  const bool signs_none = authority.state == store::AuthorityState::kRevoked ||
+                          authority.state == store::AuthorityState::kDestroyed || authority.custody == kForeignCustody;
+  if (signs_none) return std::string();
+  return absl::StrCat("signetctl rotation probe ", hosts, hosts.empty() ? "" : " ", "--authority ",
+                      ShortId(authority.id), ", or ");
 }
 
 std::string AckCommand(absl::string_view names, const store::AuthorityRow& authority) {

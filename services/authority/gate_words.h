@@ -23,8 +23,9 @@ std::string TimeText(absl::Time time);
 std::string DurationText(absl::Duration duration);
 // "1 node", "2 nodes".
 std::string Counted(int64_t count, absl::string_view singular);
-// "signetctl rotation probe --authority ID".
-std::string ProbeCommand(const store::AuthorityRow& authority);
+// "signetctl rotation probe HOSTS --authority ID, or ", for `hosts` as its arguments name them, "" for all nodes; empty
+// where no probe can be made: `authority` signs nothing any more, or has its key elsewhere.
+std::string ProbeCommandOr(absl::string_view hosts, const store::AuthorityRow& authority);
 // "signetctl rotation ack NAMES --authority ID --reason WHY".
 std::string AckCommand(absl::string_view names, const store::AuthorityRow& authority);
 // Of `names`, cause and next yet to be said.

@@ -34,8 +34,8 @@ absl::StatusOr<Evidence> ReadEvidence(const store::Tables& tables, const store::
   evidence.now = now;
   SIGNET_ASSIGN_OR_RETURN(evidence.bundles, KnownBundles::Read(tables, anchor.pem()));
   SIGNET_ASSIGN_OR_RETURN(evidence.reports, NewestReports(tables));
-  SIGNET_ASSIGN_OR_RETURN(evidence.probes, ProbesSince(tables, authority.id, since));
-  SIGNET_ASSIGN_OR_RETURN(evidence.acks, Acks::Read(tables, authority.id, std::max(since, acked_since)));
+  SIGNET_ASSIGN_OR_RETURN(evidence.probes, ProbesSince(tables, authority.id, since, now));
+  SIGNET_ASSIGN_OR_RETURN(evidence.acks, Acks::Read(tables, authority.id, std::max(since, acked_since), now));
   return evidence;
 }
 
@@ -149,11 +149,12 @@ absl::Status AddServices(const store::Tables& tables, const store::AuthorityRow&
   if (services.empty()) return absl::OkStatus();
   Blocker blocker = BlockerOf(BlockerKind::kServiceNotLoaded, absl::StrJoin(services, ","), services.size(), since);
   blocker.cause = absl::StrCat("the root of ", NameOf(authority), ": ", absl::StrJoin(faults, "; "));
-  // slurmctld reads the file again when it is told to; the others at their start only.
-  blocker.next = absl::StrCat(services.front() == "slurmctld"
-                                  ? "scontrol reconfigure"
-                                  : absl::StrCat("systemctl restart ", services.front(), "   # on its host"),
-                              ", then ", ProbeCommand(authority), ", or ", AckCommand(blocker.names, authority));
+  // slurmctld reads the file again when it is told to; the others at their start only. Then it reports.
+  const std::string& first = services.front();
+  blocker.next = absl::StrCat(first == "slurmctld" ? "scontrol reconfigure" : "systemctl restart " + first,
+                              " && signetctl service renew ", first, "   # on its host, or ",
+                              ProbeCommandOr(absl::StrCat("HOST --program ", first), authority),
+                              AckCommand(blocker.names, authority));
   blockers.push_back(std::move(blocker));
   return absl::OkStatus();
 }
@@ -195,7 +196,7 @@ absl::StatusOr<std::vector<Blocker>> NotLoaded(const store::Tables& tables, cons
                   names::CompressHostlist(std::vector<std::string>(nodes.begin(), nodes.end())), nodes.size(), since);
     blocker.cause = absl::StrCat(Counted(blocker.count, "node"), nodes.size() == 1 ? " is" : " are",
                                  " not known to have loaded the root of ", NameOf(authority));
-    blocker.next = absl::StrCat(ProbeCommand(authority), ", or ", AckCommand(blocker.names, authority));
+    blocker.next = absl::StrCat(ProbeCommandOr("", authority), AckCommand(blocker.names, authority));
     blockers.push_back(std::move(blocker));
   }
   SIGNET_RETURN_IF_ERROR(AddServices(tables, authority, evidence, since, now, blockers));
@@ -228,8 +229,9 @@ absl::StatusOr<std::vector<Blocker>> RevokeGates(const store::Tables& tables, co
   add(std::move(unseen));
   if (active == nullptr) return blockers;
   // While the cross certificate carried, a word that opened the way to activation cost nobody anything.
-  SIGNET_ASSIGN_OR_RETURN(std::vector<Blocker> loaded,
-                          NotLoaded(tables, *active, active->created_at, now, SignsNoMoreSince(authority)));
+  SIGNET_ASSIGN_OR_RETURN(
+      std::vector<Blocker> loaded,
+      NotLoaded(tables, *active, active->created_at, now, std::max(SignsNoMoreSince(authority), active->activated_at)));
   add(std::move(loaded));
   SIGNET_ASSIGN_OR_RETURN(std::vector<Blocker> strangers, NeededByStrangers(tables, authority, *active, now));
   add(std::move(strangers));

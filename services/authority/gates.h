@@ -51,9 +51,9 @@ absl::StatusOr<std::vector<Blocker>> NotLoaded(const store::Tables& tables, cons
                                                absl::Time acked_since = absl::InfinitePast());
 
 // Whose newest unexpired certificate `authority` signed, node or service; and services of which no report or probe says
-// that they serve a newer one, or of which more unexpired certificates are left than hosts are seen to serve newer
-// ones, unless acknowledged since it retired and later than what was seen. One that was never recorded here may be an
-// imported authority's.
+// that they serve a newer one, or of which more unexpired certificates are left than different newer ones are seen to
+// be served, unless acknowledged since it retired and later than what was seen, and than the first newer one. One that
+// was never recorded here may be an imported authority's.
 absl::StatusOr<std::vector<Blocker>> StillServed(const store::Tables& tables, const store::AuthorityRow& authority,
                                                  absl::Time now);
 
@@ -84,7 +84,7 @@ absl::StatusOr<std::vector<Blocker>> NeededByStrangers(const store::Tables& tabl
 
 // All that keeps `authority` from being revoked: its hold, what is or may be served, and who needs the cross
 // certificates that go with it: who has not loaded the root of `active`, the one that signs, where acknowledgements
-// count since `authority` retired, and NeededByStrangers. `active` may be null.
+// count since `authority` retired and `active` was activated, and NeededByStrangers. `active` may be null.
 absl::StatusOr<std::vector<Blocker>> RevokeGates(const store::Tables& tables, const store::AuthorityRow& authority,
                                                  const store::AuthorityRow* active, absl::Duration hold,
                                                  absl::Time now);

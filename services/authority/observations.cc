@@ -17,21 +17,23 @@ absl::StatusOr<std::map<HostProgram, store::ReportRow>> NewestReports(const stor
 }
 
 absl::StatusOr<std::map<HostProgram, store::ProbeRow>> ProbesSince(const store::Tables& tables,
-                                                                   absl::string_view authority_id, absl::Time since) {
+                                                                   absl::string_view authority_id, absl::Time since,
+                                                                   absl::Time now) {
   SIGNET_ASSIGN_OR_RETURN(const std::vector<store::ProbeRow> rows, tables.sightings().ListProbes(authority_id));
   std::map<HostProgram, store::ProbeRow> probes;
   for (const store::ProbeRow& row : rows) {
-    if (row.probed_at >= since) probes[{row.host, row.program}] = row;
+    if (row.probed_at >= since && row.probed_at <= now) probes[{row.host, row.program}] = row;
   }
   return probes;
 }
 
-absl::StatusOr<std::map<HostProgram, store::ProbeRow>> NewestProbes(const store::Tables& tables) {
+absl::StatusOr<std::map<HostProgram, store::ProbeRow>> NewestProbes(const store::Tables& tables, absl::Time now) {
   SIGNET_ASSIGN_OR_RETURN(const std::vector<store::AuthorityRow> authorities, tables.authorities().List());
   std::map<HostProgram, store::ProbeRow> newest;
   for (const store::AuthorityRow& authority : authorities) {
     SIGNET_ASSIGN_OR_RETURN(const std::vector<store::ProbeRow> rows, tables.sightings().ListProbes(authority.id));
     for (const store::ProbeRow& row : rows) {
+      if (row.probed_at > now) continue;
       const auto [place, is_new] = newest.try_emplace({row.host, row.program}, row);
       if (!is_new && place->second.probed_at < row.probed_at) place->second = row;
     }
@@ -39,11 +41,12 @@ absl::StatusOr<std::map<HostProgram, store::ProbeRow>> NewestProbes(const store:
   return newest;
 }
 
-absl::StatusOr<Acks> Acks::Read(const store::Tables& tables, absl::string_view authority_id, absl::Time since) {
+absl::StatusOr<Acks> Acks::Read(const store::Tables& tables, absl::string_view authority_id, absl::Time since,
+                                absl::Time now) {
   SIGNET_ASSIGN_OR_RETURN(const std::vector<store::AckRow> rows, tables.sightings().ListAcks(authority_id));
   Acks acks;
   for (const store::AckRow& row : rows) {
-    if (row.acked_at >= since) acks.acked_at_[row.host] = row.acked_at;
+    if (row.acked_at >= since && row.acked_at <= now) acks.acked_at_[row.host] = row.acked_at;
   }
   return acks;
 }
@@ -73,7 +76,8 @@ absl::StatusOr<std::set<std::string>> NodesThat(const store::Tables& tables, abs
 }
 
 absl::Time SignsNoMoreSince(const store::AuthorityRow& authority) {
-  const bool stolen = authority.retired_at == absl::InfinitePast() && authority.revoked_at != absl::InfinitePast();
+  // It never retired, or was rolled back to since.
+  const bool stolen = authority.revoked_at != absl::InfinitePast() && authority.activated_at >= authority.retired_at;
   return stolen ? authority.revoked_at : std::max(authority.retired_at, authority.created_at);
 }
 

@@ -26,16 +26,19 @@ inline constexpr char kHostProgram[] = "host";
 using HostProgram = std::pair<std::string, std::string>;
 
 absl::StatusOr<std::map<HostProgram, store::ReportRow>> NewestReports(const store::Tables& tables);
-// The probes of one authority at or after `since`.
+// The probes of one authority at or after `since`. Here and below none later than `now` counts: it is of a clock that
+// was set back since, and would be newer than every word to come.
 absl::StatusOr<std::map<HostProgram, store::ProbeRow>> ProbesSince(const store::Tables& tables,
-                                                                   absl::string_view authority_id, absl::Time since);
+                                                                   absl::string_view authority_id, absl::Time since,
+                                                                   absl::Time now);
 // The newest probe of each, whatever authority it was for.
-absl::StatusOr<std::map<HostProgram, store::ProbeRow>> NewestProbes(const store::Tables& tables);
+absl::StatusOr<std::map<HostProgram, store::ProbeRow>> NewestProbes(const store::Tables& tables, absl::Time now);
 // When names were acknowledged for an authority.
 class Acks {
  public:
   // Those at or after `since`.
-  static absl::StatusOr<Acks> Read(const store::Tables& tables, absl::string_view authority_id, absl::Time since);
+  static absl::StatusOr<Acks> Read(const store::Tables& tables, absl::string_view authority_id, absl::Time since,
+                                   absl::Time now);
 
   // Later than `word`: nobody knows what an administrator would say of what was heard since.
   bool After(const std::string& name, absl::Time word) const;

@@ -65,10 +65,15 @@ struct Question {
   bool is_imported() const { return IsImported(authority); }
 };
 
+// The newest certificate first.
+bool HasNothingNewer(const Question& question, const std::vector<store::CertificateRow>& live) {
+  return !live.empty() && live.front().authority_id == question.authority.id;
+}
+
 // Why `service` may still serve a certificate that only the authority's root vouches for; empty when it does not.
 absl::StatusOr<std::string> ServiceFault(const Question& question, const std::string& service) {
   SIGNET_ASSIGN_OR_RETURN(const auto live, LiveOfService(question.tables, service, question.now));
-  if (!live.empty() && live.front().authority_id == question.authority.id) {
+  if (HasNothingNewer(question, live)) {
     return absl::StrCat("the newest certificate of ", service, " is one of them");
   }
   std::set<std::string> keys;  // of its certificates under the authority: a host each, as far as anybody knows
@@ -78,8 +83,11 @@ absl::StatusOr<std::string> ServiceFault(const Question& question, const std::st
   const bool may_have_one = question.is_imported() || !keys.empty();
   const auto served = ServedSerials(service, question.reports, question.probes);
   std::vector<std::string> hosts;
-  absl::Time seen_at = absl::InfinitePast();  // of the last one that is not known to serve a newer one
-  std::size_t moved = 0;                      // hosts that serve a newer one, as was seen or acknowledged
+  absl::Time seen_at = absl::InfinitePast();      // of the last one that is not known to serve a newer one
+  absl::Time first_newer = absl::InfinitePast();  // recorded
+  // A host may have been probed under several names: what tells hosts apart is what they serve.
+  std::set<std::string> newer;  // serials
+  std::size_t acknowledged = 0;
   for (const auto& [host, what] : served) {
     SignedBy by = SignedBy::kAnother;
     if (!what.serial.empty()) {
@@ -88,23 +96,44 @@ absl::StatusOr<std::string> ServiceFault(const Question& question, const std::st
     // One that was never recorded here was signed elsewhere, perhaps by the key of an imported authority.
     const bool denied = by != SignedBy::kAnother;
     const absl::Time word = denied ? what.seen_at : absl::InfinitePast();
-    if (question.acks.After(host, word) || (!denied && !what.serial.empty())) {
-      ++moved;
+    if (!denied && !what.serial.empty()) {
+      newer.insert(what.serial);
+    } else if (question.acks.After(host, word)) {
+      ++acknowledged;
     } else if (denied || may_have_one) {
       hosts.push_back(host);
       seen_at = std::max(seen_at, word);
     }
   }
-  if (question.acks.After(service, seen_at)) return std::string();
+  // While there was nothing newer to serve, a word could not mean that it is served.
+  for (const store::CertificateRow& row : live) {
+    if (row.authority_id == question.authority.id) break;
+    first_newer = row.recorded_at;
+  }
+  if (question.acks.After(service, std::max(seen_at, first_newer))) return std::string();
   if (served.empty() && !live.empty() && may_have_one) {
     return absl::StrCat("nobody knows whether ", service, " serves its newest certificate");
   }
   if (!hosts.empty()) {
     return absl::StrCat(service, " on ", absl::StrJoin(hosts, ","), " is not known to serve a newer one");
   }
+  const std::size_t moved = newer.size() + acknowledged;
   if (keys.size() <= moved) return std::string();
   return absl::StrCat(Counted(static_cast<int64_t>(keys.size()), "unexpired certificate"), " of ", service,
                       ", and newer ones were seen on ", Counted(static_cast<int64_t>(moved), "host"), " only");
+}
+
+// What to type for `service`, one of `names`.
+absl::StatusOr<std::string> ServiceNext(const Question& question, const std::string& service, absl::string_view names) {
+  SIGNET_ASSIGN_OR_RETURN(const auto live, LiveOfService(question.tables, service, question.now));
+  const std::string renew = absl::StrCat("signetctl service renew ", service, " --now, on its host");
+  if (HasNothingNewer(question, live)) {
+    return absl::StrCat(renew, "; where it runs no more: signetctl cert revoke --node ", service,
+                        " --reason cessation --comment WHY");
+  }
+  // Under whatever authority it is asked: what counts is what it serves.
+  return absl::StrCat(renew, ", or signetctl rotation probe HOST --program ", service, ", or ",
+                      AckCommand(names, question.authority));
 }
 
 absl::Status AddServices(const Question& question, std::vector<Blocker>& blockers) {
@@ -121,8 +150,7 @@ absl::Status AddServices(const Question& question, std::vector<Blocker>& blocker
   Blocker blocker = BlockerOf(BlockerKind::kServiceCertificate, absl::StrJoin(services, ","), services.size(),
                               SignsNoMoreSince(question.authority));
   blocker.cause = absl::StrCat("certificates under ", NameOf(question.authority), ": ", absl::StrJoin(faults, "; "));
-  blocker.next = absl::StrCat("signetctl service renew ", services.front(), " --now, on its host, then ",
-                              ProbeCommand(question.authority), ", or ", AckCommand(blocker.names, question.authority));
+  SIGNET_ASSIGN_OR_RETURN(blocker.next, ServiceNext(question, services.front(), blocker.names));
   blockers.push_back(std::move(blocker));
   return absl::OkStatus();
 }
@@ -198,8 +226,8 @@ absl::Status AddReplacedNodes(const Question& question, std::vector<Blocker>& bl
   blocker.cause = absl::StrCat(Counted(blocker.count, "node"), nodes.size() == 1 ? " has" : " have",
                                " an unexpired certificate under ", NameOf(question.authority), ", until ",
                                TimeText(until), ", and nobody saw a newer one in its place");
-  blocker.next = absl::StrCat("wait ", DurationText(until - question.now), ", or ", ProbeCommand(question.authority),
-                              ", or ", AckCommand(blocker.names, question.authority));
+  blocker.next = absl::StrCat("wait ", DurationText(until - question.now), ", or signetctl rotation probe, or ",
+                              AckCommand(blocker.names, question.authority));
   blockers.push_back(std::move(blocker));
   return absl::OkStatus();
 }
@@ -221,9 +249,9 @@ absl::Status AddUnlisted(const Question& question, std::vector<Blocker>& blocker
 absl::StatusOr<Question> Ask(const store::Tables& tables, const store::AuthorityRow& authority, absl::Time now) {
   Question question{tables, authority, now, {}, {}, {}};
   SIGNET_ASSIGN_OR_RETURN(question.reports, NewestReports(tables));
-  SIGNET_ASSIGN_OR_RETURN(question.probes, NewestProbes(tables));
+  SIGNET_ASSIGN_OR_RETURN(question.probes, NewestProbes(tables, now));
   // Before it retired, an acknowledgement said that a host had loaded its root, and nothing of what is served.
-  SIGNET_ASSIGN_OR_RETURN(question.acks, Acks::Read(tables, authority.id, SignsNoMoreSince(authority)));
+  SIGNET_ASSIGN_OR_RETURN(question.acks, Acks::Read(tables, authority.id, SignsNoMoreSince(authority), now));
   return question;
 }
 
@@ -275,7 +303,7 @@ absl::StatusOr<std::vector<Blocker>> NeededByStrangers(const store::Tables& tabl
   for (; one != nullptr && passed.insert(one->id).second; one = FindVoucherOf(one->anchor, all, ground.crosses, now)) {
     const store::AuthorityRow& row = *ground.Find(one->id);
     if (!IsImported(row) || row.id == authority.id || passed.count(authority.id) == 0) continue;
-    SIGNET_ASSIGN_OR_RETURN(const Acks acks, Acks::Read(tables, row.id, SignsNoMoreSince(row)));
+    SIGNET_ASSIGN_OR_RETURN(const Acks acks, Acks::Read(tables, row.id, SignsNoMoreSince(row), now));
     if (acks.Any(kUnlisted)) continue;
     Blocker blocker = BlockerOf(BlockerKind::kNodeCertificate, "", 0, SignsNoMoreSince(row));
     blocker.cause = absl::StrCat(NameOf(row), " vouches for what signs now by way of ", NameOf(authority),

@@ -121,6 +121,10 @@ absl::StatusOr<Admission> Gatekeeper::Admit(store::Tables& tables, const Claim& 
     node.daemon = statement.daemon;
     node.enrolled_at = now;
   }
+  // Another boot, or another key, is another process: what a probe found in the one before says nothing of it.
+  if (statement.boot_id != node.boot_id) {
+    SIGNET_RETURN_IF_ERROR(tables.sightings().DeleteProbes(node.name, node.daemon));
+  }
   TakeReport(statement, verdict.admission, now, node);
   SIGNET_RETURN_IF_ERROR(tables.nodes().Put(node));
   return std::move(verdict.admission);

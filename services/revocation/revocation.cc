@@ -6,7 +6,9 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "services/audit/text.h"
+#include "services/authority/gates.h"
 #include "services/base/reason.h"
 #include "services/base/status_macros.h"
 #include "services/names/node_name.h"
@@ -170,9 +172,28 @@ class Change {
           absl::StrCat("authority ", id, " is the active one: whatever is revoked under it is renewed under it"),
           "signetctl authority prepare   (for a stolen key: signetctl authority emergency)");
     }
+    SIGNET_RETURN_IF_ERROR(CheckNobodyServes(*row));
     Revoked done;
     SIGNET_ASSIGN_OR_RETURN(done.certificates, tables_.certificates().RevokeOfAuthority(id, now_, request_.reason));
     return Append(id, done, {{"authority", id}});
+  }
+
+  // Slurm reads no list: who serves such a certificate is cut off when the root leaves the trust bundle, and the gate
+  // of that step would see none that is not revoked.
+  absl::Status CheckNobodyServes(const store::AuthorityRow& row) const {
+    const bool trusted = row.state == store::AuthorityState::kPrepared || row.state == store::AuthorityState::kRetired;
+    if (row.purpose != store::Purpose::kSlurm || !trusted) return absl::OkStatus();
+    SIGNET_ASSIGN_OR_RETURN(std::vector<authority::Blocker> blockers, authority::StillServed(tables_, row, now_));
+    SIGNET_ASSIGN_OR_RETURN(std::vector<authority::Blocker> more, authority::MayBeServed(tables_, row, now_));
+    blockers.insert(blockers.end(), more.begin(), more.end());
+    if (blockers.empty()) return absl::OkStatus();
+    std::vector<std::string> causes;
+    for (const authority::Blocker& blocker : blockers)
+      causes.push_back(absl::StrCat(blocker.cause, blocker.names.empty() ? "" : ": ", blocker.names));
+    return base::Refusal(absl::StatusCode::kFailedPrecondition, base::kGateClosed,
+                         absl::StrCat("authority ", row.id, " is still needed: ", absl::StrJoin(causes, "; ")),
+                         absl::StrCat(blockers.front().next, "; for a stolen key: signetctl authority emergency ",
+                                      row.id.substr(0, 12)));
   }
 
   absl::Status Append(const std::string& subject, const Revoked& done, std::map<std::string, std::string> facts,

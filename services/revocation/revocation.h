@@ -54,7 +54,9 @@ class Revocation {
   // ask for another one. A client's control certificate revoked by its serial takes every live one of its name and role
   // along, since each may have renewed the other: a client comes back by a new one that an administrator issues.
   // `Revoked::certificates` counts them all. NOT_FOUND names the first serial or node that is unknown, and then nothing
-  // is revoked. FAILED_PRECONDITION for the active authority: its certificates would be renewed as fast. Audited as
+  // is revoked. FAILED_PRECONDITION for the active authority: its certificates would be renewed as fast; and
+  // FAILED_PRECONDITION / GATE_CLOSED, naming them, while somebody serves or may serve a certificate of an authority
+  // that is still trusted: no gate would see them any more (authority::StillServed, authority::MayBeServed). Audited as
   // "certificate.revoke", one record for each serial or node, one for an authority; none for what changed nothing.
   absl::StatusOr<Revoked> Revoke(const Request& request, const audit::Origin& origin);
 

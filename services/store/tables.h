@@ -62,6 +62,8 @@ class SightingTable {
   virtual absl::StatusOr<std::vector<ProbeRow>> ListProbes(absl::string_view authority_id) const = 0;
   // Inserts or replaces, by host, program and authority.
   virtual absl::Status PutProbe(const ProbeRow& row) = 0;
+  // Those of one program on one host, whatever the authority.
+  virtual absl::Status DeleteProbes(absl::string_view host, absl::string_view program) = 0;
 };
 
 class BundleTable {

@@ -102,6 +102,10 @@ class FailingSightingTable final : public store::SightingTable {
     SIGNET_RETURN_IF_ERROR(fault_.Next());
     return real_.PutProbe(row);
   }
+  absl::Status DeleteProbes(absl::string_view host, absl::string_view program) override {
+    SIGNET_RETURN_IF_ERROR(fault_.Next());
+    return real_.DeleteProbes(host, program);
+  }
 
  private:
   store::SightingTable& real_;

@@ -101,4 +101,12 @@ absl::Status SqliteSightingTable::PutProbe(const ProbeRow& row) {
   return statement.Text(row.served_serial).Time(row.probed_at).Run().status();
 }
 
+absl::Status SqliteSightingTable::DeleteProbes(absl::string_view host, absl::string_view program) {
+  // The key begins with the authority: there are few of those, and one row of each host for one.
+  Statement statement(connection_,
+                      "DELETE FROM probes WHERE authority_id IN (SELECT id FROM authorities) AND host = ?1 "
+                      "AND program = ?2");
+  return statement.Text(host).Text(program).Run().status();
+}
+
 }  // namespace signet::store::sqlite

@@ -19,6 +19,7 @@ class SqliteSightingTable final : public SightingTable {
   absl::StatusOr<int64_t> DeleteReports(absl::string_view host) override;
   absl::StatusOr<std::vector<ProbeRow>> ListProbes(absl::string_view authority_id) const override;
   absl::Status PutProbe(const ProbeRow& row) override;
+  absl::Status DeleteProbes(absl::string_view host, absl::string_view program) override;
 
  private:
   Connection& connection_;

@@ -9,6 +9,7 @@ namespace {
 using ::signet::testing::Must;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 
 TEST_F(GatesTest, ANodeIsServedUntilItsNewestCertificateIsAnothers) {
   Ask("n1");
@@ -48,8 +49,16 @@ TEST_F(GatesTest, AServiceIsServedUntilItIsKnownToServeANewerOne) {
   ASSERT_EQ(Names(Served(former)), "5:slurmdbd ");
   Ack(former, {"slurmdbd"});
   EXPECT_EQ(Names(Served(former)), "5:slurmdbd ");
+  EXPECT_THAT(Served(former)[0].next, HasSubstr("signetctl service renew slurmdbd --now"));
+  EXPECT_THAT(Served(former)[0].next, HasSubstr("signetctl cert revoke --node slurmdbd"));
+  EXPECT_THAT(Served(former)[0].next, Not(HasSubstr("rotation ack"))) << "nobody's word makes it another";
+  world.clock.Advance(absl::Seconds(1));
   const std::string new_serial = IssueService("slurmdbd");
-  EXPECT_THAT(Served(former), IsEmpty());  // acknowledged above
+  EXPECT_EQ(Names(Served(former)), "5:slurmdbd ") << "what was acknowledged did not exist yet";
+  EXPECT_THAT(Served(former)[0].next, HasSubstr("signetctl rotation probe HOST --program slurmdbd, or"));
+  world.clock.Advance(absl::Seconds(1));
+  Ack(former, {"slurmdbd"});
+  EXPECT_THAT(Served(former), IsEmpty());
 }
 
 TEST_F(GatesTest, AReportOrAProbeTellsWhatAServiceServes) {
@@ -86,10 +95,13 @@ TEST_F(GatesTest, AServiceOnTwoHostsIsNotJudgedByTheOneThatSpeaks) {
   IssueService("slurmctld");  // of the backup controller, which says nothing
   Start();
   Take(Verb::kActivate, prepared);
-  Report("ctl1", "slurmctld", new_file, IssueService("slurmctld"));
+  const std::string newer = IssueService("slurmctld");
+  Report("ctl1", "slurmctld", new_file, newer);
   ASSERT_EQ(Names(Served(former)), "5:slurmctld ");
   EXPECT_THAT(Served(former)[0].cause,
               HasSubstr("2 unexpired certificates of slurmctld, and newer ones were seen on 1 host only"));
+  Probe(prepared, "ctl1.cluster.example", "slurmctld", true, newer);
+  EXPECT_EQ(Names(Served(former)), "5:slurmctld ") << "it is the same one under another name";
   Report("ctl2", "slurmctld", new_file, "");
   EXPECT_EQ(Names(Served(former)), "5:slurmctld ");
   Report("ctl2", "slurmctld", new_file, IssueService("slurmctld"));
@@ -103,6 +115,7 @@ TEST_F(GatesTest, AnAcknowledgementOfAServiceSpeaksForTheHostThatSaysNothing) {
   Take(Verb::kActivate, prepared);
   Report("ctl1", "slurmctld", new_file, IssueService("slurmctld"));
   ASSERT_EQ(Names(Served(former)), "5:slurmctld ");
+  world.clock.Advance(absl::Seconds(1));
   Ack(former, {"slurmctld"});
   EXPECT_THAT(Served(former), IsEmpty());
 }

@@ -11,7 +11,8 @@ TEST_F(GatesTest, AServiceIsOpenedByItsReportsAndByEachOfThem) {
   Start();
   ASSERT_EQ(Names(Spreading()), "2:slurmctld ");
   EXPECT_THAT(Spreading()[0].cause, HasSubstr("never said"));
-  EXPECT_THAT(Spreading()[0].next, HasSubstr("scontrol reconfigure"));
+  EXPECT_THAT(Spreading()[0].next, HasSubstr("scontrol reconfigure && signetctl service renew slurmctld "));
+  EXPECT_THAT(Spreading()[0].next, HasSubstr("signetctl rotation probe HOST --program slurmctld --authority "));
   Report("ctl1", "slurmctld", new_file);
   EXPECT_THAT(Spreading(), IsEmpty());
   Report("ctl2", "slurmctld", old_file);

@@ -127,6 +127,36 @@ TEST_F(GatesTest, AFileThatNobodyHereKnowsSpeaksAgainstAnEarlierProbe) {
   EXPECT_THAT(Spreading(), IsEmpty());
 }
 
+TEST_F(GatesTest, AProbeSpeaksOfTheProcessThatItAskedAndOfNoneAfterIt) {
+  Ask("n1");
+  Start();
+  Probe(prepared, "n1", "slurmd", true);
+  ASSERT_THAT(Spreading(), IsEmpty());
+  nodes.at("n1/slurmd").boot_id = signet::testing::SimulatedNode::BootId(7);
+  Ask("n1", new_file);  // booted with an image of before; the file was replaced since
+  EXPECT_EQ(Names(Spreading()), "1:n1 ");
+  Probe(prepared, "n1", "slurmd", true);
+  ASSERT_THAT(Spreading(), IsEmpty());
+  nodes.clear();
+  world.clock.Advance(absl::Seconds(1));
+  Ask("n1", new_file);
+  EXPECT_EQ(Names(Spreading()), "1:n1 ");
+}
+
+TEST_F(GatesTest, NothingThatWasSaidInTheFutureOutweighsALaterWord) {
+  Ask("n1");
+  Ask("n2");
+  Start();
+  world.clock.Advance(absl::Hours(48));
+  Probe(prepared, "n1", "slurmd", true);
+  Ack(prepared, {"n2"});
+  ASSERT_THAT(Spreading(), IsEmpty());
+  world.clock.Advance(-absl::Hours(48));  // it had run ahead
+  Ask("n1", old_file);
+  Ask("n2", old_file);
+  EXPECT_EQ(Names(Spreading()), "1:n[1-2] ");
+}
+
 TEST_F(GatesTest, AnAcknowledgementOpensTheGateForThatNameAndAuthorityOnly) {
   Ask("n1");
   Ask("n2");
@@ -211,6 +241,25 @@ TEST_F(GatesTest, AnAcknowledgementForActivationOpensNoRevocation) {
   EXPECT_EQ(Names(plan.blockers), "1:n1 ");
   world.clock.Advance(absl::Seconds(1));
   Ack(prepared, {"n1"});
+  EXPECT_TRUE(Change(Verb::kRevoke, former).ok());
+}
+
+TEST_F(GatesTest, AnAcknowledgementForASecondActivationOpensNoRevocationOfTheFirst) {
+  Ask("n1", FileHash(), FileHash());
+  Start();
+  Ack(prepared, {"n1"});
+  Must(Change(Verb::kActivate, prepared).status());
+  world.clock.Advance(absl::Seconds(1));
+  const std::string third = Prepare();
+  Ack(third, {"n1"});
+  world.clock.Advance(absl::Seconds(1));
+  Must(Change(Verb::kActivate, third).status());
+  world.clock.Advance(kHold);
+  Ask("n1");
+  EXPECT_FALSE(Change(Verb::kRevoke, former).ok());
+  EXPECT_EQ(Names(plan.blockers), "1:n1 ");
+  world.clock.Advance(absl::Seconds(1));
+  Ack(third, {"n1"});
   EXPECT_TRUE(Change(Verb::kRevoke, former).ok());
 }
 

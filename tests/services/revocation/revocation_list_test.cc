@@ -154,6 +154,7 @@ TEST_F(RevocationListTest, ARetiredAuthorityStillSignsOneAndARevokedOneDoesNot) 
   const std::string id = SlurmId();
   const x509::Certificate root = world_.Root();
   SetState(id, store::AuthorityState::kRetired);
+  Must(world_.node_life->Block({"n1"}, "gone", world_.origin).status());
   Must(Revoke(ByAuthority(id)));
   const store::RevocationListRow list = List(id);
   EXPECT_EQ(list.entries, 1);

@@ -175,8 +175,17 @@ TEST_F(RevocationTest, ARetiredAuthorityLosesEveryCertificateAndNoNodeItsKey) {
   const std::string client = IssueClient("jane");
   const std::string id = SlurmId();
   SetState(id, store::AuthorityState::kRetired);
+  const absl::Status needed = Revoke(ByAuthority(id)).status();
+  EXPECT_TRUE(absl::IsFailedPrecondition(needed)) << needed;
+  EXPECT_EQ(base::ReasonOf(needed), base::kGateClosed);
+  EXPECT_THAT(std::string(needed.message()), HasSubstr("n1"));
+  EXPECT_THAT(std::string(needed.message()), HasSubstr("slurmdbd"));
+  EXPECT_THAT(base::NextOf(needed), HasSubstr("signetctl authority emergency " + id.substr(0, 12)));
+  EXPECT_NE(Row(service).state, store::CertificateState::kRevoked);
+  Must(world_.node_life->Block({"n1"}, "gone", world_.origin).status());
+  Must(Revoke(ByNode({"slurmdbd"})));
   const Revoked revoked = Must(Revoke(ByAuthority(id)));
-  EXPECT_EQ(revoked.certificates, 2);
+  EXPECT_EQ(revoked.certificates, 1);
   EXPECT_EQ(revoked.identities_ended, 0);
   EXPECT_EQ(Row(service).state, store::CertificateState::kRevoked);
   EXPECT_NE(Row(client).state, store::CertificateState::kRevoked);

@@ -210,5 +210,24 @@ TEST_P(StoreConformance, ProbesAreOneAHostProgramAndAuthorityAndAreReplaced) {
   EXPECT_EQ(rows->at(1).probed_at, At(60));
 }
 
+TEST_P(StoreConformance, ProbesOfAProgramOnAHostAreDeletedWhateverTheAuthority) {
+  for (const char* id : {"a1", "a2"}) {
+    AuthorityRow authority = Authority(id);
+    ASSERT_EQ(Write([&](Tables& tables) { return tables.authorities().Insert(authority); }), absl::OkStatus());
+  }
+  for (const ProbeRow& row : {Probe("a1", "n1", "slurmd"), Probe("a2", "n1", "slurmd"), Probe("a1", "n1", "slurmctld"),
+                              Probe("a1", "n11", "slurmd")}) {
+    ASSERT_EQ(Write([&](Tables& tables) { return tables.sightings().PutProbe(row); }), absl::OkStatus());
+  }
+  for (int twice = 0; twice < 2; ++twice) {
+    ASSERT_EQ(Write([](Tables& tables) { return tables.sightings().DeleteProbes("n1", "slurmd"); }), absl::OkStatus());
+    const auto rows = *Read([](const Tables& tables) { return tables.sightings().ListProbes("a1"); });
+    ASSERT_EQ(rows.size(), 2u);
+    EXPECT_EQ(rows[0].program, "slurmctld");
+    EXPECT_EQ(rows[1].host, "n11");
+    EXPECT_THAT(*Read([](const Tables& tables) { return tables.sightings().ListProbes("a2"); }), IsEmpty());
+  }
+}
+
 }  // namespace
 }  // namespace signet::store
