@@ -12,7 +12,7 @@ ALTERNATIVES = {
     "image.repository": "registry.example/signetd", "image.tag": "1.2.3", "image.digest": "sha256:" + "0" * 64, "image.pullPolicy": "Always",
     "adapterImage.repository": "registry.example/signet-slurm", "adapterImage.tag": "1.2.3", "adapterImage.digest": "sha256:" + "0" * 64,
     "adapterImage.pullPolicy": "Never", "imagePullSecrets": [{"name": "regcred"}],
-    "cluster.name": "alpha", "slurm.namespace": "hpc", "slurm.release": "hpc", "slurm.nodesets": [], "slurm.loginsets": ["front", "back"],
+    "cluster.name": "alpha", "slurm.namespace": "hpc", "slurm.release": "hpc", "slurm.fullname": "site", "slurm.external": True, "slurm.confServer": "ctl.example:6817", "slurm.nodesets": [], "slurm.loginsets": ["front", "back"],
     "bundlePin": "ab" * 32, "serviceCertificates": [],
     "kubernetes.serviceAccounts.slurm-ctld": None, "kubernetes.serviceAccounts.slurm-worker": "sackd", "kubernetes.serviceAccounts.slurm-login": None,
     "kubernetes.createServiceAccounts": False, "kubernetes.slurmdOwner": "any",
@@ -22,9 +22,10 @@ ALTERNATIVES = {
     "kek.existingSecret": "signet-kek", "kek.key": "signet.kek", "kek.copyImage": "registry.example/busybox@sha256:" + "0" * 64,
     "persistence.size": "20Gi", "persistence.storageClassName": "fast", "persistence.accessModes": ["ReadWriteOncePod"], "persistence.annotations": {"a": "b"},
     "serviceAccount.create": False, "serviceAccount.name": "signetd", "serviceAccount.annotations": {"a": "b"}, "rbac.create": False,
-    "service.type": "LoadBalancer", "service.annotations": {"a": "b"}, "service.extraNames": ["ca.example"],
+    "service.type": "LoadBalancer", "service.annotations": {"a": "b"}, "service.externalTrafficPolicy": "Local", "service.nodePort": 30843,
+    "service.loadBalancerSourceRanges": ["192.0.2.0/24"], "service.loadBalancerClass": "example.com/inside", "service.extraNames": ["ca.example"],
     "networkPolicy.enabled": False, "networkPolicy.slurmPodSelector": {"matchLabels": {"app.kubernetes.io/name": "slurmctld"}}, "networkPolicy.metricsNamespaceSelector.matchLabels.kubernetes.io/metadata.name": "observability",
-    "networkPolicy.extraGrpcFrom": [PEER], "networkPolicy.apiServerCidrs": ["192.0.2.1/32"], "networkPolicy.apiServerPorts": [8443],
+    "networkPolicy.extraGrpcFrom": [PEER], "networkPolicy.dnsPorts": [53, 5353], "networkPolicy.apiServerCidrs": ["192.0.2.1/32"], "networkPolicy.apiServerPorts": [8443],
     "metrics.serviceMonitor.enabled": True, "metrics.serviceMonitor.labels": {"release": "prometheus"}, "metrics.serviceMonitor.interval": "1m",
     "metrics.serviceMonitor.scrapeTimeout": "5s", "metrics.prometheusRule.enabled": True, "metrics.prometheusRule.labels": {"release": "prometheus"},
     "metrics.dashboard.enabled": True, "metrics.dashboard.labels.grafana_dashboard": "yes", "metrics.dashboard.annotations": {"folder": "Slurm"},
@@ -45,8 +46,12 @@ ALTERNATIVES = {
     "tests.resources.requests.cpu": "20m", "tests.resources.requests.memory": "64Mi", "tests.resources.limits.memory": "256Mi",
 }
 
+OUTSIDE = {"service": {"type": "LoadBalancer"}}
+
 # What a value needs beside itself to matter.
 BESIDE = {
+    "slurm.external": {"cluster": {"name": "alpha"}, "slurm": {"confServer": "ctl.example:6817"}, "serviceCertificates": ["slurmdbd", "slurmrestd"]},
+    "service.externalTrafficPolicy": OUTSIDE, "service.nodePort": OUTSIDE, "service.loadBalancerSourceRanges": OUTSIDE, "service.loadBalancerClass": OUTSIDE,
     "kek.key": {"kek": {"existingSecret": "signet-kek"}},
     "serviceAccount.create": {"serviceAccount": {"name": "signetd"}},
     "metrics.serviceMonitor.": {"metrics": {"serviceMonitor": {"enabled": True}}},

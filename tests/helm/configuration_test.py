@@ -98,7 +98,7 @@ class Signetd(unittest.TestCase):
 
 class Adapter(unittest.TestCase):
     def test_accepts_its_file(self):
-        for more in ({}, {"bundlePin": "ab" * 32}, {"cluster": {"name": "007"}}, {"fullnameOverride": "y"}):
+        for more in ({}, {"bundlePin": "ab" * 32}, {"cluster": {"name": "12a"}}, {"fullnameOverride": "y"}):
             rendered = Rendered(more)
             name = next(c["metadata"]["name"] for c in rendered.all("ConfigMap") if "signet-slurm.yaml" in c.get("data", {}))
             self.assertEqual("", adapter_faults(rendered.config(name, "signet-slurm.yaml")))
@@ -137,20 +137,39 @@ class Adapter(unittest.TestCase):
 class SlurmImages(unittest.TestCase):
     """The script that looks into Slurm's images, in roots like theirs."""
 
-    def look(self, *files):
+    def look(self, *files, ldd=None):
         script = Rendered({"tests": {"slurmImages": ["registry.example/slurmd"]}}).one("Pod", "signet-test-image-0")["spec"]["containers"][0]
         with tempfile.TemporaryDirectory() as root:
             for file in files:
                 path = pathlib.Path(root + file)
-                path.parent.mkdir(parents=True)
+                path.parent.mkdir(parents=True, exist_ok=True)
                 path.touch()
-            return run(*script["command"], *script["args"], SIGNET_ROOT=root)
+            if ldd is None:
+                return run(*script["command"], *script["args"], SIGNET_ROOT=root)
+            program = pathlib.Path(root) / "ldd"
+            program.write_text(f"#!/bin/sh\necho '{ldd}'\n")
+            program.chmod(0o755)
+            return run(*script["command"], *script["args"], SIGNET_ROOT=root, PATH=f"{root}:{os.environ['PATH']}")
 
     def test_finds_the_plugin_wherever_distributions_put_it(self):
         for file in ("/usr/lib64/slurm/tls_s2n.so", "/usr/lib/x86_64-linux-gnu/slurm/tls_s2n.so", "/usr/lib/aarch64-linux-gnu/slurm-wlm/tls_s2n.so", "/usr/local/lib/slurm/tls_s2n.so",
                      "/opt/slurm-25.11/lib/slurm/tls_s2n.so", "/usr/lib/slurm/tls_s2n.so"):
-            code, said = self.look(file)
+            code, said = self.look(file, "/usr/lib64/libs2n.so.1")
             self.assertEqual((0, True), (code, file in said), file)
+
+    def test_finds_the_library_wherever_a_loader_looks(self):
+        plugin = "/usr/lib64/slurm/tls_s2n.so"
+        for library in ("/usr/lib64/libs2n.so.1", "/usr/lib/x86_64-linux-gnu/libs2n.so.1", "/usr/local/lib/libs2n.so.1"):
+            code, said = self.look(plugin, library)
+            self.assertEqual((0, True), (code, library in said), library)
+
+    def test_fails_where_the_plugin_came_without_its_library(self):
+        plugin = "/usr/lib64/slurm/tls_s2n.so"
+        for code, said in (self.look(plugin), self.look(plugin, "/usr/lib64/libs2n.so.1", ldd="libs2n.so.1 => not found")):
+            self.assertEqual(1, code, said)
+            self.assertIn("not all of the libraries that it loads (libs2n), in registry.example/slurmd", said)
+            self.assertIn("next: copy libs2n into the image", said)
+        self.assertEqual(0, self.look(plugin, ldd="libs2n.so.1 => /opt/s2n/libs2n.so.1 (0x0)")[0])
 
     def test_fails_without_it_and_says_what_to_do(self):
         code, said = self.look("/usr/lib64/slurm/tls_none.so")

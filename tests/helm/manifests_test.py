@@ -106,6 +106,17 @@ class Manifests(unittest.TestCase):
             self.assertEqual("keep", each["metadata"]["annotations"]["helm.sh/resource-policy"])
             self.assertEqual("Opaque", each.get("type", "Opaque"))
 
+    def test_what_slurms_pods_cannot_start_without_outlives_the_release(self):
+        for each in [*DEFAULTS.all("ServiceAccount"), DEFAULTS.one("ConfigMap", "signet-slurm")]:
+            of_slurm = each["metadata"]["namespace"] == "slurm" and "helm.sh/hook" not in each["metadata"].get("annotations", {})
+            self.assertEqual("keep" if of_slurm else None, each["metadata"].get("annotations", {}).get("helm.sh/resource-policy"), each["metadata"]["name"])
+
+    def test_no_default_image_can_be_anybodys(self):
+        images = {c["image"] for o in DEFAULTS.all("StatefulSet") + DEFAULTS.all("Pod") for c in (o["spec"].get("template", o)["spec"])["containers"]}
+        version = yaml.safe_load((CHART / "Chart.yaml").read_text())["appVersion"]
+        # RFC 6761, 6.4: no name below .invalid ever exists.
+        self.assertEqual({f"registry.invalid/signet/signetd:{version}", f"registry.invalid/signet/signet-slurm:{version}"}, images)
+
     def test_rights_are_exactly_these(self):
         secrets = ["signet-slurmctld-tls", "signet-slurmdbd-tls", "signet-slurmrestd-tls"]
         self.assertEqual([
@@ -188,6 +199,32 @@ class Manifests(unittest.TestCase):
                          [(r["from"][0]["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"], [p["port"] for p in r["ports"]]) for r in spec["ingress"]])
         self.assertEqual([[53, 53], [443, 6443]], [[p["port"] for p in r["ports"]] for r in spec["egress"]])
 
+    def test_the_network_policy_lets_out_to_dns_on_other_ports(self):
+        spec = Rendered({"networkPolicy": {"dnsPorts": [53, 5353]}}).one("NetworkPolicy", "signet")["spec"]
+        self.assertEqual([(53, "UDP"), (53, "TCP"), (5353, "UDP"), (5353, "TCP")], [(p["port"], p["protocol"]) for p in spec["egress"][0]["ports"]])
+
+    def test_hosts_outside_are_seen_by_their_own_addresses(self):
+        outside = {"service": {"type": "LoadBalancer", "externalTrafficPolicy": "Local", "nodePort": 30843, "loadBalancerSourceRanges": ["10.0.0.0/24"], "loadBalancerClass": "example.com/inside"},
+                   "networkPolicy": {"extraGrpcFrom": [{"ipBlock": {"cidr": "10.0.0.0/24"}}]}}
+        rendered = Rendered(outside)
+        spec = rendered.one("Service", "signet")["spec"]
+        self.assertEqual(("LoadBalancer", "Local", ["10.0.0.0/24"], "example.com/inside", 30843),
+                         (*(spec[k] for k in ("type", "externalTrafficPolicy", "loadBalancerSourceRanges", "loadBalancerClass")), spec["ports"][0]["nodePort"]))
+        self.assertIn({"ipBlock": {"cidr": "10.0.0.0/24"}}, rendered.one("NetworkPolicy", "signet")["spec"]["ingress"][0]["from"])
+        self.assertEqual([], judge(rendered.manifests()))
+        # What another type has no use for is left out: Kubernetes refuses it.
+        for kind, kept in (("ClusterIP", set()), ("NodePort", {"externalTrafficPolicy"})):
+            other = Rendered(merged(outside, {"service": {"type": kind}}))
+            self.assertEqual({"type", "selector", "ports"} | kept, set(other.one("Service", "signet")["spec"]))
+            self.assertEqual([], judge(other.manifests()))
+
+    def test_labels_of_the_pod_never_hide_it_from_its_selector(self):
+        rendered = Rendered({"podLabels": {"app.kubernetes.io/name": "other", "team": "hpc"}, "commonLabels": {"app.kubernetes.io/instance": "other"}})
+        self.assertEqual([], judge(template({"podLabels": {"app.kubernetes.io/name": "other"}}, chart=CHART)), "a key that stands twice")
+        spec = rendered.one("StatefulSet", "signet")["spec"]
+        self.assertLessEqual(spec["selector"]["matchLabels"].items(), spec["template"]["metadata"]["labels"].items())
+        self.assertEqual("hpc", spec["template"]["metadata"]["labels"]["team"])
+
     def test_the_network_policy_lets_in_chosen_slurm_pods_and_the_test(self):
         chosen = {"matchLabels": {"app.kubernetes.io/name": "slurmctld"}}
         rendered = Rendered({"networkPolicy": {"slurmPodSelector": chosen}})
@@ -217,7 +254,7 @@ class Manifests(unittest.TestCase):
         self.assertEqual({"matchLabels": {"x": "y"}}, second["labelSelector"])
 
     def test_names_like_numbers_and_truth_values_stay_names(self):
-        awkward = {"fullnameOverride": "y", "slurm": {"namespace": "1", "release": "2"}, "cluster": {"name": "on"}, "serviceAccount": {"name": "3"},
+        awkward = {"fullnameOverride": "y", "slurm": {"namespace": "1", "release": "2", "fullname": "3"}, "cluster": {"name": "12a"}, "serviceAccount": {"name": "3"},
                    "kubernetes": {"serviceAccounts": {"slurm-ctld": None, "no": "controller", "4": "slurmd"}}, "kek": {"existingSecret": "5"}, "priorityClassName": "6"}
         self.assertEqual([], judge(template(awkward, chart=CHART, release="7", namespace="8")))
         rendered = Rendered(awkward, release="7", namespace="8")
@@ -237,3 +274,33 @@ class Manifests(unittest.TestCase):
                 with self.assertRaises(Refused) as refused:
                     template({"metrics": {kind: {"enabled": True}}}, chart=chart)
                 self.assertIn(f"files/{file} is not in this copy of the chart", str(refused.exception))
+
+
+class Alerts(unittest.TestCase):
+    """SignetAbsent beside another cluster's signetd in one Prometheus."""
+
+    def absent_fires(self, rendered, series):
+        with tempfile.TemporaryDirectory() as directory:
+            folder = pathlib.Path(directory)
+            (folder / "rules.yaml").write_text(json.dumps(rendered.one("PrometheusRule", "signet")["spec"]))
+            test = {"rule_files": ["rules.yaml"], "evaluation_interval": "1m", "tests": [{
+                "interval": "1m", "input_series": [{"series": s, "values": "1x20"} for s in series],
+                "promql_expr_test": [{"expr": 'count(ALERTS{alertname="SignetAbsent",alertstate="firing"}) or vector(0)', "eval_time": "15m", "exp_samples": [{"labels": "{}", "value": 0}]}]}]}
+            (folder / "test.yaml").write_text(json.dumps(test))
+            done = subprocess.run(["promtool", "test", "rules", str(folder / "test.yaml")], capture_output=True, text=True, check=False)
+            said = done.stdout + done.stderr
+            self.assertTrue(done.returncode == 0 or "got:" in said, said)
+            return done.returncode != 0
+
+    def test_another_clusters_signetd_hides_nothing(self):
+        scraped = Rendered({"metrics": {"serviceMonitor": {"enabled": True}, "prometheusRule": {"enabled": True}}})
+        ours = 'signet_build_info{namespace="signet",job="signet-headless",instance="10.0.0.1:6844"}'
+        other = 'signet_build_info{namespace="other",job="signet-headless",instance="10.0.0.2:6844"}'
+        self.assertFalse(self.absent_fires(scraped, [ours, other]))
+        self.assertTrue(self.absent_fires(scraped, [other]))
+        self.assertTrue(self.absent_fires(scraped, []))
+
+    def test_without_a_service_monitor_nobody_knows_the_labels(self):
+        alone = Rendered({"metrics": {"prometheusRule": {"enabled": True}}})
+        self.assertFalse(self.absent_fires(alone, ['signet_build_info{job="mine"}']))
+        self.assertEqual(yaml.safe_load((CHART / "files/alerts.yaml").read_text()), alone.one("PrometheusRule", "signet")["spec"])

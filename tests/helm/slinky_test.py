@@ -5,9 +5,10 @@ import unittest
 
 import yaml
 
-from chart import TOP, Rendered, as_text, judge
+from chart import TOP, Refused, Rendered, as_text, judge
 
 RENDERED = Rendered({"slurm": {"nodesets": ["gpu", "123"], "loginsets": ["front", "on"]}})
+EXTERNAL = Rendered({"cluster": {"name": "alpha"}, "slurm": {"external": True, "confServer": "ctl1.example:6817,ctl2.example:6817", "release": "hpc"}, "serviceCertificates": ["slurmrestd"]})
 OWN, CA = "/etc/slurm-tls/own", "/etc/slurm-tls/ca/ca_cert.pem"
 
 # The pods as the operator builds them, as far as our values could collide with it: user ids, the names of volumes and of containers.
@@ -22,12 +23,13 @@ OPERATOR = {
 
 def components(slinky):
     """(container's name, its values, the pod's values) of every workload."""
-    yield "slurmctld", slinky["controller"]["slurmctld"], slinky["controller"]["podSpec"]
+    if "controller" in slinky:
+        yield "slurmctld", slinky["controller"]["slurmctld"], slinky["controller"]["podSpec"]
     yield "slurmdbd", slinky["accounting"]["slurmdbd"], slinky["accounting"]["podSpec"]
     yield "slurmrestd", slinky["restapi"]["slurmrestd"], slinky["restapi"]["podSpec"]
-    for nodeset in slinky["nodesets"].values():
+    for nodeset in slinky.get("nodesets", {}).values():
         yield "slurmd", nodeset["slurmd"], nodeset["podSpec"]
-    for loginset in slinky["loginsets"].values():
+    for loginset in slinky.get("loginsets", {}).values():
         yield "login", loginset["login"], loginset["podSpec"]
 
 
@@ -66,7 +68,8 @@ class PassThrough(unittest.TestCase):
         look(RENDERED.slinky, allowed, "")
 
     def test_kubernetes_accepts_each_pod(self):
-        for name, container, pod in components(RENDERED.slinky):
+        only_restd = Rendered({"serviceCertificates": ["slurmrestd"]})
+        for name, container, pod in [c for r in (RENDERED, EXTERNAL, only_restd) for c in components(r.slinky)]:
             operator = OPERATOR[name]
             spec = copy.deepcopy(pod)
             main = {"name": name, "image": "slurm", **copy.deepcopy(container)}
@@ -113,10 +116,36 @@ class Contents(unittest.TestCase):
         self.assertEqual({"TLSType", "TLSParameters"}, set(conf))
 
     def test_the_cluster_name_is_the_same_on_both_sides(self):
-        rendered = Rendered({"cluster": {"name": "007"}})
-        self.assertEqual("007", rendered.slinky["clusterName"])
-        self.assertEqual("007", yaml.safe_load(rendered.config("signet", "signetd.yaml"))["cluster"])
-        self.assertEqual("007", yaml.safe_load(rendered.config("signet-slurm", "signet-slurm.yaml"))["cluster"])
+        for values, name in (({"cluster": {"name": "alpha"}}, "alpha"), ({}, "slurm_slurm"), ({"slurm": {"release": "hpc", "namespace": "batch"}}, "batch_hpc-slurm")):
+            rendered = Rendered(values)
+            self.assertEqual(name, rendered.slinky["clusterName"])
+            self.assertEqual(name, yaml.safe_load(rendered.config("signet", "signetd.yaml"))["cluster"])
+            self.assertEqual(name, yaml.safe_load(rendered.config("signet-slurm", "signet-slurm.yaml"))["cluster"])
+            self.assertIn(f"Its name is {name}, and stays.", rendered.notes)
+
+    def test_a_service_without_a_certificate_from_here_waits_for_none(self):
+        """A pod whose Secret nobody makes never starts."""
+        for listed in ([], ["slurmctld"], ["slurmdbd"], ["slurmrestd"], ["slurmctld", "slurmrestd"]):
+            rendered = Rendered({"serviceCertificates": listed})
+            made = {s["metadata"]["name"] for s in rendered.all("Secret")}
+            for name, container, pod in components(rendered.slinky):
+                wanted = [v["secret"]["secretName"] for v in pod["volumes"] if "secret" in v]
+                self.assertEqual([f"signet-{name}-tls"] if name in listed else [], wanted)
+                self.assertLessEqual(set(wanted), made)
+                self.assertEqual(name in listed, OWN in [m["mountPath"] for m in container["volumeMounts"]], name)
+            parameters = ",".join(p for c in ("controller", "accounting") for p in rendered.slinky[c]["extraConfMap"]["TLSParameters"])
+            for service, key in (("slurmctld", "ctld_"), ("slurmdbd", "dbd_"), ("slurmrestd", "restd_")):
+                self.assertEqual(service in listed, key in parameters, service)
+                self.assertEqual(service not in listed, f"serviceCertificates has no {service}:" in rendered.slinky_text)
+
+    def test_a_kind_of_pod_without_an_account_is_said(self):
+        none = Rendered({"kubernetes": {"serviceAccounts": {"slurm-ctld": None, "slurm-login": None}}})
+        self.assertNotIn("serviceAccountName", none.slinky["controller"]["podSpec"])
+        self.assertNotIn("serviceAccountName", none.slinky["loginsets"]["slinky"]["podSpec"])
+        self.assertEqual("slurm-worker", none.slinky["nodesets"]["slinky"]["podSpec"]["serviceAccountName"])
+        for kind in ("controller", "sackd"):
+            self.assertIn(f"# kubernetes.serviceAccounts has no {kind}: without one these pods are refused.", none.slinky_text)
+        self.assertNotIn("has no", RENDERED.slinky_text)
 
     def test_every_pod_gets_the_adapter_its_configuration_and_a_bundle_that_stays_fresh(self):
         for name, container, pod in components(RENDERED.slinky):
@@ -146,6 +175,73 @@ class Contents(unittest.TestCase):
         self.assertEqual("slurm-login", slinky["loginsets"]["front"]["podSpec"]["serviceAccountName"])
         self.assertNotIn("serviceAccountName", slinky["accounting"]["podSpec"])
         self.assertNotIn("serviceAccountName", slinky["restapi"]["podSpec"])
+
+
+class Names(unittest.TestCase):
+    """Slinky's own rules: "slurm.fullname" of its chart; its operator's <full name>-controller, and <namespace>_<full name> for an empty clusterName."""
+
+    def test_follow_the_release_the_namespace_and_the_overrides(self):
+        for slurm, name in (({}, "slurm"), ({"release": "hpc"}, "hpc-slurm"), ({"release": "my-slurm-2"}, "my-slurm-2"), ({"fullname": "site"}, "site"), ({"release": "hpc", "fullname": "site"}, "site"),
+                            ({"release": "r" * 53, "namespace": "n"}, "r" * 53 + "-slurm")):
+            rendered = Rendered({"slurm": slurm, "cluster": {"name": "alpha"}})
+            namespace = slurm.get("namespace", "slurm")
+            self.assertEqual([f"--conf-server {name}-controller.{namespace}:6817 --ca-cert-file {CA}"], [e["value"] for e in rendered.slinky["loginsets"]["slinky"]["login"]["env"]])
+            workloads = set(re.findall(r"(?:statefulset|deployment)/([a-z0-9-]+)", rendered.notes)) - {"signet"}
+            self.assertEqual({f"{name}-controller", f"{name}-accounting", f"{name}-restapi"}, workloads)
+            self.assertEqual({name}, set(re.findall(r"(?:app.kubernetes.io/instance|slinky.slurm.net/cluster)=([a-z0-9-]+)", rendered.notes)))
+
+    def test_the_controller_is_found_where_it_says(self):
+        rendered = Rendered({"slurm": {"confServer": "a-0.a-internal.slurm:6817,a-1.a-internal.slurm:6817"}})
+        self.assertIn("--conf-server a-0.a-internal.slurm:6817,a-1.a-internal.slurm:6817 --ca-cert-file", rendered.slinky["loginsets"]["slinky"]["login"]["env"][0]["value"])
+
+    def test_a_cluster_name_that_slurm_would_refuse_is_never_made_up(self):
+        with self.assertRaises(Refused) as refused:
+            Rendered({"slurm": {"namespace": "a-namespace-of-some-length", "release": "and-a-release"}})
+        self.assertIn("Slurm takes at most 40 characters: set cluster.name", str(refused.exception))
+
+    def test_the_defaults_of_all_sets_have_their_key(self):
+        slinky = Rendered({"slurm": {"nodesets": ["_defaults"], "loginsets": ["_defaults"]}}).slinky
+        self.assertEqual(["_defaults"], [*slinky["nodesets"]])
+        self.assertEqual("slurm-login", slinky["loginsets"]["_defaults"]["podSpec"]["serviceAccountName"])
+
+
+class ExternalController(unittest.TestCase):
+    def test_nothing_is_printed_that_slinky_would_ignore(self):
+        self.assertEqual({"accounting", "restapi", "nodesets", "loginsets"}, set(EXTERNAL.slinky))
+
+    def test_login_pods_ask_it(self):
+        self.assertEqual(f"--conf-server ctl1.example:6817,ctl2.example:6817 --ca-cert-file {CA}", EXTERNAL.slinky["loginsets"]["slinky"]["login"]["env"][0]["value"])
+
+    def test_its_slurm_conf_gets_the_lines_that_the_map_would_hold(self):
+        lines = dict(l.strip().split("=", 1) for l in EXTERNAL.notes.split("\n# slinky-values.yaml\n")[0].splitlines() if re.match("    (TLS|Cert)[A-Za-z]+=", l))
+        conf = Rendered({"serviceCertificates": ["slurmrestd"]}).slinky["controller"]["extraConfMap"]
+        self.assertEqual({k: v if isinstance(v, str) else ",".join(v) for k, v in conf.items()}, lines)
+        self.assertEqual(6, len(lines))
+
+    def test_slurmrestd_reads_a_file_of_its_own_and_the_operators_key(self):
+        restd, pod = EXTERNAL.slinky["restapi"]["slurmrestd"], EXTERNAL.slinky["restapi"]["podSpec"]
+        environment = {e["name"]: e["value"] for e in restd["env"]}
+        self.assertEqual({"SLURM_CONF", "SLURM_SACK_KEY"}, set(environment))
+        folder, file = environment["SLURM_CONF"].rsplit("/", 1)
+        name = volume(pod, mount(restd, folder)["name"])["configMap"]["name"]
+        self.assertIn(f"kubectl -n slurm create configmap {name} --from-file={file} ", EXTERNAL.notes)
+        self.assertIn("kubectl -n slurm get configmap hpc-slurm-config -o 'jsonpath={.data.slurm\\.conf}'", EXTERNAL.notes)
+        self.assertEqual("/etc/slurm/slurm.key", environment["SLURM_SACK_KEY"])
+        self.assertNotIn("env", RENDERED.slinky["restapi"]["slurmrestd"])
+
+    def test_nothing_is_executed_in_pods_of_a_controller_that_has_none(self):
+        self.assertNotIn("-c slurmctld", EXTERNAL.notes)
+        self.assertNotIn("-controller", EXTERNAL.notes)
+        self.assertIn("\n    scontrol show config | grep ClusterName\n", EXTERNAL.notes)
+
+    def test_what_only_the_site_knows_must_be_set(self):
+        good = {"cluster": {"name": "alpha"}, "slurm": {"external": True, "confServer": "ctl:6817"}, "serviceCertificates": ["slurmrestd"]}
+        for change, told in (({"cluster": {"name": ""}}, "set cluster.name to the ClusterName of the external slurm.conf"),
+                             ({"slurm": {"external": True}}, "set slurm.confServer to host:port of slurmctld"),
+                             ({"serviceCertificates": ["slurmctld", "slurmrestd"]}, "take slurmctld out of serviceCertificates")):
+            with self.assertRaises(Refused) as refused:
+                Rendered({**good, **change})
+            self.assertIn(told, str(refused.exception))
 
 
 class Traps(unittest.TestCase):
@@ -215,54 +311,3 @@ class Traps(unittest.TestCase):
                 self.assertEqual({"drop": ["ALL"]}, each["securityContext"]["capabilities"])
                 self.assertIs(False, each["securityContext"]["allowPrivilegeEscalation"])
                 self.assertIs(True, each["securityContext"]["readOnlyRootFilesystem"])
-
-
-class Notes(unittest.TestCase):
-    def test_say_first_that_slinkys_images_lack_s2n(self):
-        self.assertTrue(RENDERED.notes.startswith("FIRST: Slinky's published Slurm images have no TLS plugin."))
-
-    def test_warn_of_what_helm_and_the_slurm_chart_drop_without_a_word(self):
-        self.assertIn("Helm merges maps and replaces lists", RENDERED.notes)
-        self.assertIn("Where controller.extraConf or accounting.extraConf is set, that chart reads no extraConfMap", RENDERED.notes)
-
-    def test_print_a_restart_for_each_rotated_secret(self):
-        for workload in ("statefulset/slurm-controller", "statefulset/slurm-accounting", "deployment/slurm-restapi"):
-            self.assertIn(f"kubectl -n slurm rollout restart {workload}", RENDERED.notes)
-        only = Rendered({"serviceCertificates": ["slurmdbd"], "slurm": {"release": "hpc", "namespace": "cluster"}}).notes
-        self.assertIn("kubectl -n cluster rollout restart statefulset/hpc-accounting", only)
-        self.assertNotIn("rollout restart deployment/hpc-restapi", only)
-
-    def test_tell_where_the_key_encryption_key_is(self):
-        self.assertIn("a lost key-encryption key\nis a lost CA", RENDERED.notes)
-        self.assertIn('"claimName":"data-signet-0"', RENDERED.notes)
-        elsewhere = Rendered({"kek": {"existingSecret": "signet-kek"}}).notes
-        self.assertIn("The key-encryption key is Secret signet-kek", elsewhere)
-        self.assertNotIn("kubectl -n signet run", elsewhere)
-
-    def test_the_pod_that_copies_the_key_out_is_a_pod_and_restricted(self):
-        document = {**self.kek_pod(RENDERED), "kind": "Pod", "metadata": {"name": "kek", "namespace": "signet"}}
-        self.assertEqual([], judge(as_text(document)))
-
-    def kek_pod(self, rendered):
-        return yaml.safe_load(re.search(r"--overrides='(\{.*?\})'\n", rendered.notes)[1])
-
-    def test_the_key_goes_through_no_containers_log(self):
-        container = self.kek_pod(RENDERED)["spec"]["containers"][0]
-        self.assertEqual(["sleep", "600"], container["command"])
-        self.assertNotIn("args", container)
-        self.assertIn("kubectl -n signet exec signet-kek -- cat /volume/data/kek > signet-kek", RENDERED.notes)
-        self.assertIn("kubectl -n signet delete pod signet-kek", RENDERED.notes)
-
-    def test_the_pod_that_copies_the_key_has_the_image_that_is_named_and_no_other(self):
-        self.assertEqual("IMAGE", self.kek_pod(RENDERED)["spec"]["containers"][0]["image"])
-        self.assertIn("kek.copyImage", RENDERED.notes)
-        image = "registry.example/busybox@sha256:" + "0" * 64
-        named = Rendered({"kek": {"copyImage": image}})
-        self.assertEqual(image, self.kek_pod(named)["spec"]["containers"][0]["image"])
-        self.assertIn(f" --image={image} ", named.notes)
-
-    def test_ask_for_the_pin_until_it_is_set(self):
-        self.assertIn("--set bundlePin=", RENDERED.notes)
-        pinned = Rendered({"bundlePin": "ab" * 32}).notes
-        self.assertNotIn("--set bundlePin=", pinned)
-        self.assertIn("ab" * 32, pinned)

@@ -3,6 +3,9 @@
 {{- define "signet.serverConfig" -}}
 {{- $full := include "signet.fullname" . }}
 {{- $ns := .Release.Namespace }}
+{{- if and .Values.slurm.external (has "slurmctld" .Values.serviceCertificates) }}
+{{- fail "slurm.external: take slurmctld out of serviceCertificates; its certificate is issued on its host (signetctl service issue slurmctld)" }}
+{{- end }}
 {{- $accounts := dict }}
 {{- range $name, $daemon := .Values.kubernetes.serviceAccounts }}
 {{- if $daemon }}
@@ -12,7 +15,7 @@
 {{- if .Values.tests.enabled }}
 {{- $_ := set $accounts (printf "%s/%s" .Values.slurm.namespace (include "signet.testName" .)) "tester" }}
 {{- end -}}
-cluster: {{ .Values.cluster.name | quote }}
+cluster: {{ include "signet.clusterName" . | quote }}
 # Folders of signetd's own making: the roots of a volume with an fsGroup and of an emptyDir are writable for others, which it refuses.
 data_dir: /var/lib/signet/data
 listen:
@@ -65,7 +68,7 @@ kubernetes:
 {{- end }}
 
 {{- define "signet.adapterConfig" -}}
-cluster: {{ .Values.cluster.name | quote }}
+cluster: {{ include "signet.clusterName" . | quote }}
 servers: [{{ printf "%s.%s.svc:6843" (include "signet.fullname" .) .Release.Namespace | quote }}]
 tls:
   ca: /etc/signet/control_ca.pem

@@ -19,9 +19,43 @@
 {{- end }}
 {{- end }}
 
+{{/* The name of everything that Slinky's `slurm` chart makes, by that chart's own rule (its "slurm.fullname"). */}}
+{{- define "signet.slurmFullname" -}}
+{{- $release := .Values.slurm.release }}
+{{- default (ternary $release (printf "%s-slurm" $release) (contains "slurm" $release)) .Values.slurm.fullname | trunc 63 | trimSuffix "-" }}
+{{- end }}
+
+{{/* ClusterName: what is set, else what Slinky's operator makes of an empty clusterName. Never a guess: outside of Slinky's rules it must be set. */}}
+{{- define "signet.clusterName" -}}
+{{- if .Values.cluster.name }}
+{{- .Values.cluster.name }}
+{{- else if .Values.slurm.external }}
+{{- fail "slurm.external: set cluster.name to the ClusterName of the external slurm.conf (scontrol show config | grep ClusterName)" }}
+{{- else }}
+{{- $name := printf "%s_%s" .Values.slurm.namespace (include "signet.slurmFullname" .) }}
+{{- if gt (len $name) 40 }}
+{{- fail (printf "the cluster's name would be %s, and Slurm takes at most 40 characters: set cluster.name" $name) }}
+{{- end }}
+{{- $name }}
+{{- end }}
+{{- end }}
+
+{{/* slurmctld for sackd: what the operator itself gives to login pods. */}}
+{{- define "signet.confServer" -}}
+{{- if .Values.slurm.confServer }}
+{{- .Values.slurm.confServer }}
+{{- else if .Values.slurm.external }}
+{{- fail "slurm.external: set slurm.confServer to host:port of slurmctld, as controller.externalConfig in the slurm chart's values says" }}
+{{- else }}
+{{- printf "%s-controller.%s:6817" (include "signet.slurmFullname" .) .Values.slurm.namespace }}
+{{- end }}
+{{- end }}
+
 {{/* What the Slurm pods read: the names that Slinky's values, the configuration and the Role agree on. */}}
 {{- define "signet.bundleName" -}}{{ include "signet.fullname" . }}-bundle{{- end }}
 {{- define "signet.adapterConfigName" -}}{{ include "signet.fullname" . }}-slurm{{- end }}
+{{/* Made by hand, and only where slurmctld is outside. */}}
+{{- define "signet.restdConfName" -}}{{ include "signet.fullname" . }}-slurmrestd-conf{{- end }}
 {{- define "signet.testName" -}}{{ include "signet.fullname" . }}-test{{- end }}
 {{- define "signet.headlessName" -}}{{ include "signet.fullname" . }}-headless{{- end }}
 {{/* (list $ "slurmctld") */}}
@@ -57,6 +91,11 @@ app.kubernetes.io/component: server
 {{- end }}
 {{- end }}
 
+{{/* Not empty while an image is still at the host that cannot exist: values.yaml says why. */}}
+{{- define "signet.imagesUnnamed" -}}
+{{- if or (hasPrefix "registry.invalid/" .Values.image.repository) (hasPrefix "registry.invalid/" .Values.adapterImage.repository) }}yes{{ end }}
+{{- end }}
+
 {{/* The first service account whose pods are what is asked for: (list $ "slurmd"). Empty when there is none. */}}
 {{- define "signet.slurmServiceAccount" -}}
 {{- $wanted := index . 1 }}
@@ -67,4 +106,14 @@ app.kubernetes.io/component: server
 {{- end }}
 {{- end }}
 {{- first (append (sortAlpha $names) "") }}
+{{- end }}
+
+{{/* The field of a pod that enrols as what is asked for: (list $ "slurmd") */}}
+{{- define "signet.accountField" -}}
+{{- $wanted := index . 1 }}
+{{- with include "signet.slurmServiceAccount" . -}}
+serviceAccountName: {{ . | quote }}
+{{- else -}}
+# kubernetes.serviceAccounts has no {{ $wanted }}: without one these pods are refused.
+{{- end }}
 {{- end }}

@@ -5,57 +5,53 @@ Each Slurm pod has the same absolute paths, since slurm.conf is one for all. The
 writable for everybody.
 */}}
 {{- define "signet.slinkyValues" -}}
-{{- $namespace := .Values.slurm.namespace -}}
+{{- $ctld := has "slurmctld" .Values.serviceCertificates }}
+{{- $dbd := has "slurmdbd" .Values.serviceCertificates }}
+{{- $restd := has "slurmrestd" .Values.serviceCertificates -}}
+{{- range list "slurmctld" "slurmdbd" "slurmrestd" }}
+{{- if not (or (has . $.Values.serviceCertificates) (and $.Values.slurm.external (eq . "slurmctld"))) -}}
+# serviceCertificates has no {{ . }}: it gets no certificate here and does not start with TLS until you give it one of your own.
+{{ end }}
+{{- end }}
+{{- if not .Values.slurm.external -}}
 # The name stands in every certificate request: it is the same on both sides, and it stays.
-clusterName: {{ .Values.cluster.name | quote }}
+clusterName: {{ include "signet.clusterName" . | quote }}
 controller:
   extraConfMap:
-    TLSType: tls/s2n
-    TLSParameters:
-      - ca_cert_file=/etc/slurm-tls/ca/ca_cert.pem
-      - ctld_cert_file=/etc/slurm-tls/own/tls.crt
-      - ctld_cert_key_file=/etc/slurm-tls/own/tls.key
-      - restd_cert_file=/etc/slurm-tls/own/tls.crt
-      - restd_cert_key_file=/etc/slurm-tls/own/tls.key
-    CertmgrType: certmgr/script
-    CertmgrParameters:
-      - get_node_token_script=/opt/signet/get-node-token
-      - generate_csr_script=/opt/signet/generate-csr
-      - get_node_cert_key_script=/opt/signet/get-node-cert-key
-      - validate_node_script=/opt/signet/validate-node
-      - sign_csr_script=/opt/signet/sign-csr
-    CertgenType: certgen/script
-    CertgenParameters:
-      - certgen_script=/opt/signet/certgen
-      - keygen_script=/opt/signet/keygen
+    {{- include "signet.slurmConf" . | nindent 4 }}
   slurmctld:
     volumeMounts:
-      {{- include "signet.slurmMounts" (dict "own" true "token" true) | nindent 6 }}
+      {{- include "signet.slurmMounts" (dict "own" $ctld "token" true) | nindent 6 }}
   # The sidecar of controller.inplaceReconfigure runs scontrol.
   reconfigure:
     volumeMounts:
       {{- include "signet.slurmMounts" (dict) | nindent 6 }}
   podSpec:
-    serviceAccountName: {{ include "signet.slurmServiceAccount" (list . "controller") | quote }}
+    {{ include "signet.accountField" (list . "controller") }}
     initContainers:
       {{- include "signet.initContainers" (list . "401") | nindent 6 }}
     containers:
       {{- include "signet.refreshContainer" (list . "401") | nindent 6 }}
     volumes:
       {{- include "signet.volumes" . | nindent 6 }}
+      {{- if $ctld }}
       {{- include "signet.ownVolume" (list . "slurmctld") | nindent 6 }}
+      {{- end }}
       # As long as an outage of the API server that renewals should survive.
       {{- include "signet.tokenVolume" (list "signet-token" 3600 "0400") | nindent 6 }}
+{{ end -}}
 accounting:
   extraConfMap:
     TLSType: tls/s2n
     TLSParameters:
       - ca_cert_file=/etc/slurm-tls/ca/ca_cert.pem
+      {{- if $dbd }}
       - dbd_cert_file=/etc/slurm-tls/own/tls.crt
       - dbd_cert_key_file=/etc/slurm-tls/own/tls.key
+      {{- end }}
   slurmdbd:
     volumeMounts:
-      {{- include "signet.slurmMounts" (dict "own" true) | nindent 6 }}
+      {{- include "signet.slurmMounts" (dict "own" $dbd) | nindent 6 }}
   podSpec:
     initContainers:
       {{- include "signet.initContainers" (list . "401") | nindent 6 }}
@@ -63,12 +59,23 @@ accounting:
       {{- include "signet.refreshContainer" (list . "401") | nindent 6 }}
     volumes:
       {{- include "signet.volumes" . | nindent 6 }}
+      {{- if $dbd }}
       {{- include "signet.ownVolume" (list . "slurmdbd") | nindent 6 }}
+      {{- end }}
 # The operator calls slurmrestd by plain http on 6820, with TLS as without: keep that port inside the cluster.
 restapi:
   slurmrestd:
+    {{- if .Values.slurm.external }}
+    # The operator's own slurm.conf for it has no TLS then: a file of yours, beside which no slurm.key lies.
+    env:
+      - {name: SLURM_CONF, value: /etc/signet-slurmrestd/slurm.conf}
+      - {name: SLURM_SACK_KEY, value: /etc/slurm/slurm.key}
+    {{- end }}
     volumeMounts:
-      {{- include "signet.slurmMounts" (dict "own" true) | nindent 6 }}
+      {{- include "signet.slurmMounts" (dict "own" $restd) | nindent 6 }}
+      {{- if .Values.slurm.external }}
+      - {name: signet-slurmrestd, mountPath: /etc/signet-slurmrestd, readOnly: true}
+      {{- end }}
   podSpec:
     initContainers:
       {{- include "signet.initContainers" (list . "65534") | nindent 6 }}
@@ -76,7 +83,13 @@ restapi:
       {{- include "signet.refreshContainer" (list . "65534") | nindent 6 }}
     volumes:
       {{- include "signet.volumes" . | nindent 6 }}
+      {{- if $restd }}
       {{- include "signet.ownVolume" (list . "slurmrestd") | nindent 6 }}
+      {{- end }}
+      {{- if .Values.slurm.external }}
+      - name: signet-slurmrestd
+        configMap: {name: {{ include "signet.restdConfName" . | quote }}}
+      {{- end }}
 {{- with .Values.slurm.nodesets }}
 nodesets:
   {{- range . }}
@@ -91,7 +104,7 @@ nodesets:
       volumeMounts:
         {{- include "signet.slurmMounts" (dict "token" true "state" true) | nindent 8 }}
     podSpec:
-      serviceAccountName: {{ include "signet.slurmServiceAccount" (list $ "slurmd") | quote }}
+      {{ include "signet.accountField" (list $ "slurmd") }}
       initContainers:
         {{- include "signet.initContainers" (list $ "0") | nindent 8 }}
       containers:
@@ -110,12 +123,12 @@ loginsets:
       # Replaces the operator's own variable of this name, hence --conf-server.
       env:
         - name: SACKD_OPTIONS
-          value: --conf-server {{ $.Values.slurm.release }}-controller.{{ $namespace }}:6817 --ca-cert-file /etc/slurm-tls/ca/ca_cert.pem
+          value: --conf-server {{ include "signet.confServer" $ }} --ca-cert-file /etc/slurm-tls/ca/ca_cert.pem
       volumeMounts:
         {{- include "signet.slurmMounts" (dict "token" true "state" true) | nindent 8 }}
     # No fsGroup: sshd refuses host keys that a group can read. sackd runs as 401, and a projected token is root's: a sidecar copies it.
     podSpec:
-      serviceAccountName: {{ include "signet.slurmServiceAccount" (list $ "sackd") | quote }}
+      {{ include "signet.accountField" (list $ "sackd") }}
       initContainers:
         {{- include "signet.initContainers" (list $ "401") | nindent 8 }}
         {{- include "signet.mirrorContainer" (list $ "signet-token-once" (list)) | nindent 8 }}
@@ -129,6 +142,39 @@ loginsets:
         # 0444, and mounted into that sidecar alone.
         {{- include "signet.tokenVolume" (list "signet-token-source" 600 "0444") | nindent 8 }}
   {{- end }}
+{{- end }}
+{{- end }}
+
+{{/* What slurm.conf needs. slurmd, sackd and the commands read the same lines, so the paths are the same on every host and in every pod. */}}
+{{- define "signet.slurmConf" -}}
+TLSType: tls/s2n
+TLSParameters:
+  - ca_cert_file=/etc/slurm-tls/ca/ca_cert.pem
+  {{- if has "slurmctld" .Values.serviceCertificates }}
+  - ctld_cert_file=/etc/slurm-tls/own/tls.crt
+  - ctld_cert_key_file=/etc/slurm-tls/own/tls.key
+  {{- end }}
+  {{- if has "slurmrestd" .Values.serviceCertificates }}
+  - restd_cert_file=/etc/slurm-tls/own/tls.crt
+  - restd_cert_key_file=/etc/slurm-tls/own/tls.key
+  {{- end }}
+CertmgrType: certmgr/script
+CertmgrParameters:
+  - get_node_token_script=/opt/signet/get-node-token
+  - generate_csr_script=/opt/signet/generate-csr
+  - get_node_cert_key_script=/opt/signet/get-node-cert-key
+  - validate_node_script=/opt/signet/validate-node
+  - sign_csr_script=/opt/signet/sign-csr
+CertgenType: certgen/script
+CertgenParameters:
+  - certgen_script=/opt/signet/certgen
+  - keygen_script=/opt/signet/keygen
+{{- end }}
+
+{{/* The same as lines of a slurm.conf that no chart writes. */}}
+{{- define "signet.slurmConfLines" -}}
+{{- range $key, $value := fromYaml (include "signet.slurmConf" .) }}
+{{ $key }}={{ kindIs "slice" $value | ternary $value (list $value) | join "," }}
 {{- end }}
 {{- end }}
 

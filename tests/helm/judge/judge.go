@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/kubernetes/pkg/api/legacyscheme"
+	"k8s.io/kubernetes/pkg/api/service"
 	"k8s.io/kubernetes/pkg/apis/apps"
 	_ "k8s.io/kubernetes/pkg/apis/apps/install"
 	appsvalidation "k8s.io/kubernetes/pkg/apis/apps/validation"
@@ -92,6 +93,9 @@ func validate(object runtime.Object) (field.ErrorList, *core.Pod) {
 	case *core.Service:
 		if o.Spec.ClusterIP != "" && len(o.Spec.ClusterIPs) == 0 { // as the API server does first
 			o.Spec.ClusterIPs = []string{o.Spec.ClusterIP}
+		}
+		if service.NeedsHealthCheck(o) && o.Spec.HealthCheckNodePort == 0 { // likewise: it allocates one
+			o.Spec.HealthCheckNodePort = 32000
 		}
 		return corevalidation.ValidateServiceCreate(o), nil
 	case *core.Pod:
