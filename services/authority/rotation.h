@@ -85,8 +85,8 @@ struct Replacement {
   Plan plan;
 };
 
-// kSpreading: a prepared root, or the one that took a stolen one's place, is not known to be loaded everywhere, or
-// waits to be activated.
+// kSpreading: a prepared root is not known to be loaded everywhere, waits to be activated, or has to be withdrawn; or a
+// stolen one is not known to have left every host.
 enum class Step { kIdle = 1, kSpreading = 2, kHolding = 3 };
 struct Standing {
   Step step = Step::kIdle;
@@ -100,8 +100,9 @@ struct Standing {
   // Until when Prepare finds room for the cross certificate that the active one has to sign; InfiniteFuture without an
   // active one.
   absl::Time prepare_by = absl::InfiniteFuture();
-  // When prepare_by is less than kPrepareWarning away and nothing is prepared, or else the cross certificate of an
-  // imported authority ends within that time and kUnlisted was not acknowledged for it; else empty.
+  // When prepare_by is less than kPrepareWarning away and nothing is prepared, or else a cross certificate ends within
+  // that time, or within half of its life, that somebody may need: by an imported authority for which kUnlisted was not
+  // acknowledged, or by another for the active one, whose root not everybody is known to have loaded; else empty.
   std::string warning;
   std::string warning_next;  // what to type about it
 };
@@ -167,7 +168,8 @@ class Rotation {
   // The stolen authority, whoever has a key above itself in common with it, and every signer of a live cross
   // certificate for one of these become REVOKED and leave the bundle, whatever state the stolen one is in. Where one of
   // them was ACTIVE, a new root without a cross certificate takes its place; a prepared one is not promoted, since its
-  // key lay beside the stolen one. Nodes' identity keys stay valid. Repeated, it revokes nobody and makes nothing.
+  // key lay beside the stolen one. Nodes' identity keys stay valid. Repeated, it revokes nobody and makes nothing; of
+  // one that left the bundle before for another reason, it is known as stolen from then on (see Stand).
   // INVALID_ARGUMENT when confirm_subject is not its subject. Audited as "authority.emergency".
   absl::StatusOr<Replacement> ReplaceStolen(const StolenRequest& request, const audit::Origin& origin);
 
@@ -176,9 +178,9 @@ class Rotation {
 
   // A new bundle generation above `at_least` and above every generation that any host reported; the generation, and
   // whether it changed. FAILED_PRECONDITION when `at_least` is more than 1000000 above the newest: a slip of the hand
-  // that nothing could undo; and, without `force`, when a host that is not blocked
-  // reported a bundle that this server did not make and that is not below the newest: roots that only that one holds
-  // would leave every host. Audited as "bundle.recover".
+  // that nothing could undo; and, without `force`, when it would change anything: a host that is not blocked reported a
+  // bundle that this server did not make and that is not below the newest, or `at_least`, which is not below it either,
+  // was seen on one, and roots that only that one holds would leave every host. Audited as "bundle.recover".
   struct Recovered {
     uint64_t generation = 0;
     bool changed = false;

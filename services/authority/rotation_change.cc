@@ -102,7 +102,8 @@ std::vector<std::string> StepsOf(Verb verb, const store::AuthorityRow& row, cons
     add("the trust bundle stays at generation ", ground.newest.generation);
   }
   if (verb == Verb::kActivate || verb == Verb::kRollback || verb == Verb::kRevoke) {
-    add("hosts without a daemon that never reported are not seen: see to them by hand");
+    add("hosts without a daemon that never reported are not seen, and neither are images, overlays and golden disks: "
+        "see to them by hand");
   }
   return steps;
 }
@@ -140,6 +141,10 @@ absl::StatusOr<Draft> Rotation::DraftOf(Verb verb, const store::AuthorityRow& ro
       SIGNET_ASSIGN_OR_RETURN(const auto issuer, parts_.authorities.Find(former.id));
       SIGNET_ASSIGN_OR_RETURN(const auto subject, parts_.authorities.Find(next.id));
       if (NeedsCross(*issuer, *subject)) {
+        // It was prepared beside another that signs by now.
+        if (const absl::Status may = CheckMayVouch(*issuer, subject->intermediates.size()); !may.ok()) {
+          return Illegal(may.message(), VerbCommand(Verb::kWithdraw, row));
+        }
         const absl::Duration lifetime =
             CrossLifetimeWithin(*issuer, *subject, CrossLifetime(rules_.hold, rules_.longest_leaf), now);
         SIGNET_ASSIGN_OR_RETURN(draft.cross, MakeCross(*issuer, *subject, lifetime, parts_.random.Bytes(20), now));

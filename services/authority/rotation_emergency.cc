@@ -31,23 +31,50 @@ absl::Status CheckStolen(const Ground& ground, const StolenRequest& request, abs
   return Malformed(absl::StrCat("confirm_subject: must be the subject of the stolen authority, letter by letter"));
 }
 
-// Those of `tainted` that are trusted now, as they will be.
-std::vector<store::AuthorityRow> Revoked(const Ground& ground, const std::set<std::string>& tainted, absl::Time now) {
-  std::vector<store::AuthorityRow> revoked;
-  for (const store::AuthorityRow& row : ground.rows) {
-    if (row.purpose != store::Purpose::kSlurm || !IsTrusted(row.state) || tainted.count(row.id) == 0) continue;
-    revoked.push_back(row);
-    revoked.back().state = store::AuthorityState::kRevoked;
-    revoked.back().revoked_at = now;
+// What a theft makes of the list.
+struct Taken {
+  std::vector<store::AuthorityRow> revoked;  // those of the tainted ones that are trusted now, as they will be
+  std::vector<store::AuthorityRow> marked;   // those that left before, for another reason, and hosts may hold still
+};
+
+Taken TakenBy(const Ground& ground, const std::set<std::string>& tainted, absl::Time now) {
+  Taken taken;
+  for (store::AuthorityRow row : ground.rows) {
+    if (row.purpose != store::Purpose::kSlurm || tainted.count(row.id) == 0) continue;
+    const bool known = row.stolen_at != absl::InfinitePast();
+    if (!known) row.stolen_at = now;
+    if (IsTrusted(row.state)) {
+      row.state = store::AuthorityState::kRevoked;
+      row.revoked_at = now;
+      taken.revoked.push_back(std::move(row));
+    } else if (!known) {
+      taken.marked.push_back(std::move(row));
+    }
   }
-  return revoked;
+  return taken;
 }
 
-std::vector<std::string> StepsOf(const Ground& ground, absl::string_view stolen_id,
-                                 const std::vector<store::AuthorityRow>& revoked, absl::string_view new_subject,
-                                 uint64_t generation) {
+// Whoever takes one key out of the store or its backups has the others.
+std::string OtherKeysStep(const store::AuthorityRow& active, bool active_leaves) {
+  const std::string signs = active_leaves ? "" : absl::StrCat("that of ", Described(active), ", which signs on, and ");
+  const std::string cure =
+      active_leaves ? "" : absl::StrCat("signetctl authority emergency ", ShortId(active.id), ", ");
+  return absl::StrCat("under the same key-encryption key lie ", signs,
+                      "the keys of Signet's own TLS, of the trust bundle and of the audit log, and so will the next "
+                      "ones: where it was taken with a copy of the store, ",
+                      cure,
+                      "take listen.grpc out of signetd.yaml now, then begin with a new data_dir and new pins on every "
+                      "host");
+}
+
+std::vector<std::string> StepsOf(const Ground& ground, absl::string_view stolen_id, const Taken& taken,
+                                 absl::string_view new_subject, uint64_t generation) {
+  const std::vector<store::AuthorityRow>& revoked = taken.revoked;
   std::vector<std::string> steps;
   steps.reserve(revoked.size());
+  for (const store::AuthorityRow& row : taken.marked) {
+    steps.push_back(absl::StrCat(Described(row), " left the trust bundle before, and is known as stolen from now on"));
+  }
   for (const store::AuthorityRow& row : revoked) {
     steps.push_back(absl::StrCat(Described(row), " leaves the trust bundle for good",
                                  row.id == stolen_id ? "" : ": by it the stolen key would still be accepted"));
@@ -63,8 +90,13 @@ std::vector<std::string> StepsOf(const Ground& ground, absl::string_view stolen_
   if (!new_subject.empty()) {
     steps.push_back(absl::StrCat("a new root, ", new_subject, ", signs from now on; nothing vouches for it"));
   }
-  steps.push_back(absl::StrCat("trust bundle generation ", generation, " follows ", ground.newest.generation,
-                               "; a host accepts the stolen key until it has loaded it: spread it to every host now"));
+  steps.push_back(absl::StrCat(
+      "trust bundle generation ", generation,
+      generation == ground.newest.generation ? " stays" : absl::StrCat(" follows ", ground.newest.generation),
+      "; a host accepts the stolen key until it has loaded it: spread it to every host now"));
+  steps.emplace_back(
+      "put it into images, overlays and golden disks too: a host that starts with an old file accepts the stolen key "
+      "again, long afterwards");
   steps.emplace_back(
       "then, in this order: service certificates anew, restart slurmdbd, slurmctld and slurmrestd, then slurmd and "
       "sackd "
@@ -72,6 +104,9 @@ std::vector<std::string> StepsOf(const Ground& ground, absl::string_view stolen_
   const auto leaves = [&revoked](const store::AuthorityRow& row) {
     return std::any_of(revoked.begin(), revoked.end(), [&row](const auto& one) { return one.id == row.id; });
   };
+  // What was imported without its key was stolen elsewhere.
+  if (ground.Find(stolen_id)->custody == kForeignCustody) return steps;
+  steps.push_back(OtherKeysStep(*ground.Active(), leaves(*ground.Active())));
   for (const store::AuthorityRow* row : ground.InState(store::AuthorityState::kPrepared)) {
     if (leaves(*row)) continue;
     steps.push_back(absl::StrCat(
@@ -105,13 +140,17 @@ absl::StatusOr<Replacement> Rotation::ReplaceStolen(const StolenRequest& request
   const store::AuthorityRow* active = ground.Active();
   if (active == nullptr) return Illegal("there is no active authority for slurm", "signetctl authority list");
   Draft draft;
-  draft.changed = Revoked(ground, tainted, now);
+  const Taken taken = TakenBy(ground, tainted, now);
+  draft.changed = taken.revoked;
+  draft.changed.insert(draft.changed.end(), taken.marked.begin(), taken.marked.end());
   Replacement replacement;
   replacement.active_id = active->id;
   replacement.plan.bundle_generation = ground.newest.generation;
-  for (const store::AuthorityRow& row : draft.changed) replacement.revoked_ids.push_back(row.id);
+  for (const store::AuthorityRow& row : taken.revoked) replacement.revoked_ids.push_back(row.id);
   if (draft.changed.empty()) {
-    replacement.plan.steps = {"it left the trust bundle before, and nobody that is trusted vouches for it"};
+    replacement.plan.steps = {
+        "it was declared stolen before, and nobody that is trusted vouches for it: signetctl rotation status names who "
+        "may still believe the thief"};
     SIGNET_RETURN_IF_ERROR(parts_.authorities.Reload());
     return replacement;
   }
@@ -121,8 +160,8 @@ absl::StatusOr<Replacement> Rotation::ReplaceStolen(const StolenRequest& request
     SIGNET_ASSIGN_OR_RETURN(const x509::Certificate certificate, x509::Certificate::FromDer(active->certificate_der));
     SIGNET_ASSIGN_OR_RETURN(subject, NextSubject(certificate.subject(), ground.rows, ground.requests));
   }
-  replacement.plan.bundle_generation = ground.newest.generation + 1;
-  replacement.plan.steps = StepsOf(ground, id, draft.changed, subject, replacement.plan.bundle_generation);
+  replacement.plan.bundle_generation = ground.newest.generation + (taken.revoked.empty() ? 0 : 1);
+  replacement.plan.steps = StepsOf(ground, id, taken, subject, replacement.plan.bundle_generation);
   if (request.dry_run) return replacement;
 
   if (!subject.empty()) {

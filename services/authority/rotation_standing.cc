@@ -1,10 +1,10 @@
 #include <algorithm>
-#include <iterator>
 #include <set>
 #include <utility>
 
 #include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
+#include "services/authority/after_theft.h"
 #include "services/authority/cross.h"
 #include "services/authority/custody_label.h"
 #include "services/authority/gate_words.h"
@@ -78,8 +78,10 @@ absl::StatusOr<Seen> ReadSeen(const store::Tables& tables, uint64_t newest) {
 // A bundle above the foreign ones takes from every host the roots that this server does not know, perhaps the one that
 // everybody's certificate is under.
 std::string RecoverSteps(const std::string& host) {
-  return absl::StrCat("signetctl authority import FILE   # of each root in ca_cert.pem of ", host,
-                      " that signetctl authority list does not name; then signetctl bundle recover --force");
+  return absl::StrCat(
+      "signetctl authority import FILE && signetctl bundle recover --force   # FILE: each root in "
+      "ca_cert.pem of ",
+      host, " that signetctl authority list does not name");
 }
 
 std::string NextOf(const std::vector<Blocker>& blockers, const std::string& when_open) {
@@ -110,26 +112,42 @@ absl::Status Spreading(const store::Tables& tables, const store::AuthorityRow& r
   return absl::OkStatus();
 }
 
-// Whom the replacement of a stolen authority has not reached: who has not loaded the root of `active`, which took its
-// place, and who serves certificates of those that left. Empty too when `active` took no such place, or so long ago
-// that every certificate of those that left has ended.
-absl::StatusOr<std::vector<Blocker>> AfterTheft(const store::Tables& tables, const Ground& ground,
-                                                const store::AuthorityRow& active, absl::Duration longest_leaf,
-                                                absl::Time now) {
-  std::vector<Blocker> served;
-  if (now > active.created_at + longest_leaf) return served;
-  bool replaced = false;
-  for (const store::AuthorityRow* row : ground.InState(store::AuthorityState::kRevoked)) {
-    // In good order an authority retires before it is revoked.
-    if (row->revoked_at != active.created_at) continue;
-    replaced = true;
-    SIGNET_ASSIGN_OR_RETURN(std::vector<Blocker> more, StillServed(tables, *row, now));
-    std::move(more.begin(), more.end(), std::back_inserter(served));
+// Before anything else goes on.
+void TheftStands(const Aftermath& aftermath, const store::AuthorityRow& active, absl::Time now, Standing& standing) {
+  standing.step = Step::kSpreading;
+  // Acknowledgements are about this one: of a root that took the stolen one's place they say the same.
+  const bool replaced = active.created_at >= aftermath.since;
+  standing.authority_id = replaced ? active.id : aftermath.stolen.back()->id;
+  standing.since = aftermath.since;
+  standing.blockers = aftermath.blockers;
+  standing.next = standing.blockers.front().next;
+  standing.summary = absl::StrCat(NamesOf(aftermath.stolen), " left the trust bundle for a theft ",
+                                  DurationText(now - aftermath.since), " ago: ", Causes(aftermath.blockers));
+}
+
+// Why `row` is not to be activated; empty when nothing speaks against it.
+absl::StatusOr<std::string> FaultOfPrepared(const Ground& ground, const store::AuthorityRow& row) {
+  if (LayBesideStolen(row, ground)) return std::string("its key lay beside a stolen one");
+  if (ground.Active() == nullptr) return std::string();
+  SIGNET_ASSIGN_OR_RETURN(const Authority active, Unopened(*ground.Active()));
+  SIGNET_ASSIGN_OR_RETURN(const Authority next, Unopened(row));
+  if (!NeedsCross(active, next)) return std::string();
+  return std::string(CheckMayVouch(active, next.intermediates.size()).message());
+}
+
+absl::Status PreparedStands(const store::Tables& tables, const Ground& ground, const store::AuthorityRow& row,
+                            absl::Time now, Standing& standing) {
+  SIGNET_ASSIGN_OR_RETURN(const std::string fault, FaultOfPrepared(ground, row));
+  if (fault.empty()) {
+    SIGNET_ASSIGN_OR_RETURN(std::vector<Blocker> blockers, NotLoaded(tables, row, row.created_at, now));
+    return Spreading(tables, row, std::move(blockers), VerbCommand(Verb::kActivate, row), now, standing);
   }
-  if (!replaced) return served;
-  SIGNET_ASSIGN_OR_RETURN(std::vector<Blocker> blockers, NotLoaded(tables, active, active.created_at, now));
-  std::move(served.begin(), served.end(), std::back_inserter(blockers));
-  return blockers;
+  standing.step = Step::kSpreading;
+  standing.authority_id = row.id;
+  standing.since = row.created_at;
+  standing.summary = absl::StrCat(NameOf(row), " is prepared and cannot take over: ", fault);
+  standing.next = VerbCommand(Verb::kWithdraw, row);
+  return absl::OkStatus();
 }
 
 absl::Status Holding(const store::Tables& tables, const store::AuthorityRow& row, const store::AuthorityRow* active,
@@ -160,6 +178,22 @@ const store::AuthorityRow& FirstToLeave(const std::vector<const store::Authority
   return *retired.front();
 }
 
+// What stands besides a prepared one, which the next step is about.
+absl::Status AddOthers(const store::Tables& tables, const Ground& ground,
+                       const std::vector<const store::AuthorityRow*>& prepared,
+                       const std::vector<const store::AuthorityRow*>& retired, absl::Duration hold, absl::Time now,
+                       Standing& standing) {
+  if (prepared.size() > 1) {
+    absl::StrAppend(&standing.summary, "; ", NameOf(*prepared.back()),
+                    " is prepared too: ", VerbCommand(Verb::kWithdraw, *prepared.back()), ", where one was meant");
+  }
+  if (retired.empty()) return absl::OkStatus();
+  Standing held;
+  SIGNET_RETURN_IF_ERROR(Holding(tables, FirstToLeave(retired, ground, now), ground.Active(), hold, now, held));
+  absl::StrAppend(&standing.summary, "; ", held.summary, held.blockers.empty() ? ": " + held.next : "");
+  return absl::OkStatus();
+}
+
 // Past `prepare_by` nothing but an outage leads away from `active`.
 absl::Status WarnOfEnd(const store::AuthorityRow& active, bool prepared, absl::Duration cross, absl::Time now,
                        Standing& standing) {
@@ -182,18 +216,35 @@ absl::Status WarnOfEnd(const store::AuthorityRow& active, bool prepared, absl::D
   return absl::OkStatus();
 }
 
-// Who trusts nothing but an imported authority refuses every new certificate from the end of its cross certificate on.
-absl::Status WarnOfVoucher(const store::Tables& tables, const Ground& ground, absl::Time now, Standing& standing) {
+// One that lives for less than twice the warning is new for half of its life.
+absl::Time WarnsFrom(const store::CrossRow& cross) {
+  return cross.not_after - std::min(kPrepareWarning, (cross.not_after - cross.created_at) / 2);
+}
+
+// Who trusts nothing but an authority that retired refuses every new certificate from the end of its cross certificate
+// on. Of an imported one nobody knows who that is; of another one, who has not loaded the root of `active`.
+absl::Status WarnOfVoucher(const store::Tables& tables, const Ground& ground, const store::AuthorityRow& active,
+                           absl::Time now, Standing& standing) {
   if (!standing.warning.empty()) return absl::OkStatus();
   for (const store::CrossRow& cross : ground.crosses) {
     const store::AuthorityRow* row = ground.Find(cross.issuer_id);
-    const bool trusted = row != nullptr && row->state == store::AuthorityState::kRetired && IsImported(*row);
-    if (!trusted || now >= cross.not_after || now < cross.not_after - kPrepareWarning) continue;
-    SIGNET_ASSIGN_OR_RETURN(const Acks acks, Acks::Read(tables, row->id, SignsNoMoreSince(*row)));
+    const bool trusted = row != nullptr && row->state == store::AuthorityState::kRetired;
+    if (!trusted || now >= cross.not_after || now < WarnsFrom(cross)) continue;
+    const std::string end =
+        absl::StrCat("the cross certificate by ", NameOf(*row), " ends at ", TimeText(cross.not_after), " (in ",
+                     DurationText(cross.not_after - now), "): ");
+    if (!IsImported(*row)) {
+      if (cross.subject_id != active.id) continue;
+      SIGNET_ASSIGN_OR_RETURN(const auto blockers, NotLoaded(tables, active, active.created_at, now));
+      if (blockers.empty()) continue;
+      standing.warning = absl::StrCat(end, "who trusts nothing but ", NameOf(*row), " then refuses our certificates; ",
+                                      FoldBlockers(blockers));
+      standing.warning_next = blockers.front().next;
+      return absl::OkStatus();
+    }
+    SIGNET_ASSIGN_OR_RETURN(const Acks acks, Acks::Read(tables, row->id, SignsNoMoreSince(*row), now));
     if (acks.Any(kUnlisted)) continue;
-    standing.warning = absl::StrCat("the cross certificate by ", NameOf(*row), " ends at ", TimeText(cross.not_after),
-                                    " (in ", DurationText(cross.not_after - now), "): who trusts nothing but ",
-                                    NameOf(*row), " then refuses our certificates");
+    standing.warning = absl::StrCat(end, "who trusts nothing but ", NameOf(*row), " then refuses our certificates");
     standing.warning_next = absl::StrCat("have every host load the trust bundle, then ", AckCommand(kUnlisted, *row));
     return absl::OkStatus();
   }
@@ -213,20 +264,18 @@ absl::StatusOr<Standing> Rotation::Stand() const {
     const store::AuthorityRow* active = ground.Active();
     const auto prepared = ground.InState(store::AuthorityState::kPrepared);
     const auto retired = ground.InState(store::AuthorityState::kRetired);
-    std::vector<Blocker> theft;
+    Aftermath aftermath;
     if (active != nullptr) {
       const absl::Duration cross = CrossLifetime(rules_.hold, rules_.longest_leaf);
       SIGNET_RETURN_IF_ERROR(WarnOfEnd(*active, !prepared.empty(), cross, now, standing));
-      SIGNET_RETURN_IF_ERROR(WarnOfVoucher(tables, ground, now, standing));
-      SIGNET_ASSIGN_OR_RETURN(theft, AfterTheft(tables, ground, *active, rules_.longest_leaf, now));
+      SIGNET_RETURN_IF_ERROR(WarnOfVoucher(tables, ground, *active, now, standing));
+      SIGNET_ASSIGN_OR_RETURN(aftermath, AfterTheft(tables, ground, rules_.longest_leaf, now));
     }
-    if (!theft.empty()) {
-      SIGNET_RETURN_IF_ERROR(Spreading(tables, *active, std::move(theft), "", now, standing));
+    if (!aftermath.blockers.empty()) {
+      TheftStands(aftermath, *active, now, standing);
     } else if (!prepared.empty()) {
-      const store::AuthorityRow& row = *prepared.front();
-      SIGNET_ASSIGN_OR_RETURN(std::vector<Blocker> blockers, NotLoaded(tables, row, row.created_at, now));
-      SIGNET_RETURN_IF_ERROR(
-          Spreading(tables, row, std::move(blockers), VerbCommand(Verb::kActivate, row), now, standing));
+      SIGNET_RETURN_IF_ERROR(PreparedStands(tables, ground, *prepared.front(), now, standing));
+      SIGNET_RETURN_IF_ERROR(AddOthers(tables, ground, prepared, retired, rules_.hold, now, standing));
     } else if (!retired.empty()) {
       SIGNET_RETURN_IF_ERROR(Holding(tables, FirstToLeave(retired, ground, now), active, rules_.hold, now, standing));
     } else if (active != nullptr) {
@@ -268,13 +317,19 @@ absl::StatusOr<Rotation::Recovered> Rotation::RecoverBundle(uint64_t at_least, b
   }
   const uint64_t floor = std::max(at_least, seen.highest_foreign);
   if (newest > floor) return Recovered{newest, false};
+  // Right after a restore no host has spoken: whoever names a generation has seen it on one.
   const bool foreign = seen.highest_foreign >= newest;
-  if (foreign && !force) {
+  if (!force) {
+    const std::string holds = foreign
+                                  ? absl::StrCat(seen.foreign_host, " holds bundle generation ", seen.highest_foreign)
+                                  : absl::StrCat("at_least: a host holds bundle generation ", at_least);
     return Illegal(
-        absl::StrCat(seen.foreign_host, " holds bundle generation ", seen.highest_foreign,
-                     ", which this server did not make: a new one takes from every host the roots in it that "
-                     "this server does not know, and with them whatever they signed"),
-        RecoverSteps(seen.foreign_host));
+        absl::StrCat(holds,
+                     ", which this server did not make: a new one takes from every host the roots in it that this "
+                     "server does not know, and with them whatever they signed; and where ",
+                     ground.Active() == nullptr ? "none" : NameOf(*ground.Active()),
+                     ", which signs here, is not among its roots, stop signet-service-renew.timer on every host first"),
+        RecoverSteps(foreign ? seen.foreign_host : "that host"));
   }
   if (dry_run) return Recovered{floor + 1, false};
 
@@ -289,8 +344,9 @@ absl::StatusOr<Rotation::Recovered> Rotation::RecoverBundle(uint64_t at_least, b
   draft.event.facts = {{"from", absl::StrCat(newest)},
                        {"at_least", absl::StrCat(at_least)},
                        {"highest_reported", absl::StrCat(seen.highest)}};
-  if (foreign)
-    draft.event.facts["forced_over"] = names::CompressHostlist({seen.foreign_hosts.begin(), seen.foreign_hosts.end()});
+  draft.event.facts["forced_over"] =
+      foreign ? names::CompressHostlist({seen.foreign_hosts.begin(), seen.foreign_hosts.end()})
+              : absl::StrCat("a host with generation ", at_least);
   SIGNET_RETURN_IF_ERROR(Commit(draft, ground));
   return Recovered{draft.bundle->generation, true};
 }

@@ -25,6 +25,8 @@ struct AuthorityRow {
   absl::Time activated_at = absl::InfinitePast();  // the last time; InfinitePast: never, here and below
   absl::Time retired_at = absl::InfinitePast();
   absl::Time revoked_at = absl::InfinitePast();
+  // When it was declared stolen, or left with a stolen one.
+  absl::Time stolen_at = absl::InfinitePast();
   // Of a subordinate authority; empty for a root. What a leaf's chain carries above the leaf, PEM, its own certificate
   // first, and the root that is in the trust bundle in its stead.
   std::string intermediates_pem;

@@ -241,7 +241,7 @@ TEST_F(AfterTheRunbookTest, NoStepOfARotationAndNoImportBringsItBack) {
       authority::ImportAnchor(world.cluster, Find(second_)->anchor.pem(), false, *world.store, *world.custody,
                               *world.authorities, *world.audit, world.clock, world.origin);
   EXPECT_FALSE(anchor.ok() && anchor->changed);
-  ASSERT_TRUE(cluster_.rotation.RecoverBundle(50, false, false, world.origin).ok());
+  ASSERT_TRUE(cluster_.rotation.RecoverBundle(50, false, true, world.origin).ok());
   EXPECT_THAT(AnchorsNow(), ElementsAre(active_->certificate.subject()));
   world.Restart();
   EXPECT_THAT(AnchorsNow(), ElementsAre(active_->certificate.subject()));

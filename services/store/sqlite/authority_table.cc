@@ -10,7 +10,7 @@ namespace signet::store::sqlite {
 absl::StatusOr<std::vector<AuthorityRow>> SqliteAuthorityTable::List() const {
   Statement statement(connection_,
                       "SELECT id, purpose, state, certificate_der, custody, handle, spki_der, generation, created_at, "
-                      "activated_at, retired_at, revoked_at, intermediates_pem, anchor_der "
+                      "activated_at, retired_at, revoked_at, stolen_at, intermediates_pem, anchor_der "
                       "FROM authorities ORDER BY created_at, position");
   std::vector<AuthorityRow> rows;
   while (true) {
@@ -29,6 +29,7 @@ absl::StatusOr<std::vector<AuthorityRow>> SqliteAuthorityTable::List() const {
     row.activated_at = statement.ReadTime();
     row.retired_at = statement.ReadTime();
     row.revoked_at = statement.ReadTime();
+    row.stolen_at = statement.ReadTime();
     row.intermediates_pem = statement.ReadBytes();
     row.anchor_der = statement.ReadBytes();
   }
@@ -37,23 +38,25 @@ absl::StatusOr<std::vector<AuthorityRow>> SqliteAuthorityTable::List() const {
 absl::Status SqliteAuthorityTable::Insert(const AuthorityRow& row) {
   Statement statement(connection_,
                       "INSERT INTO authorities (id, purpose, state, certificate_der, custody, handle, spki_der, "
-                      "generation, created_at, activated_at, retired_at, revoked_at, intermediates_pem, anchor_der) "
-                      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)");
+                      "generation, created_at, activated_at, retired_at, revoked_at, stolen_at, intermediates_pem, "
+                      "anchor_der) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)");
   statement.Text(row.id).Int(static_cast<int>(row.purpose)).Int(static_cast<int>(row.state));
   statement.Blob(row.certificate_der).Text(row.custody).Blob(row.handle).Blob(row.spki_der);
   statement.Uint(row.generation).Time(row.created_at).Time(row.activated_at).Time(row.retired_at);
-  return statement.Time(row.revoked_at).Text(row.intermediates_pem).Blob(row.anchor_der).Run().status();
+  statement.Time(row.revoked_at).Time(row.stolen_at).Text(row.intermediates_pem).Blob(row.anchor_der);
+  return statement.Run().status();
 }
 
 absl::Status SqliteAuthorityTable::Update(const AuthorityRow& row) {
   Statement statement(connection_,
                       "UPDATE authorities SET purpose = ?1, state = ?2, certificate_der = ?3, custody = ?4, "
                       "handle = ?5, spki_der = ?6, created_at = ?7, activated_at = ?8, retired_at = ?9, "
-                      "revoked_at = ?10, intermediates_pem = ?11, anchor_der = ?12, generation = generation + 1 "
-                      "WHERE id = ?13 AND generation = ?14");
+                      "revoked_at = ?10, stolen_at = ?11, intermediates_pem = ?12, anchor_der = ?13, "
+                      "generation = generation + 1 WHERE id = ?14 AND generation = ?15");
   statement.Int(static_cast<int>(row.purpose)).Int(static_cast<int>(row.state)).Blob(row.certificate_der);
   statement.Text(row.custody).Blob(row.handle).Blob(row.spki_der).Time(row.created_at).Time(row.activated_at);
-  statement.Time(row.retired_at).Time(row.revoked_at).Text(row.intermediates_pem).Blob(row.anchor_der);
+  statement.Time(row.retired_at).Time(row.revoked_at).Time(row.stolen_at);
+  statement.Text(row.intermediates_pem).Blob(row.anchor_der);
   SIGNET_ASSIGN_OR_RETURN(const int64_t changed, statement.Text(row.id).Uint(row.generation).Run());
   if (changed == 1) return absl::OkStatus();
   Statement exists(connection_, "SELECT 1 FROM authorities WHERE id = ?1");

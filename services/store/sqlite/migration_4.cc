@@ -2,7 +2,7 @@
 
 namespace signet::store::sqlite {
 
-// Subordinate authorities that a root elsewhere is asked to sign.
+// Subordinate authorities that a root elsewhere is asked to sign, and authorities whose key was stolen.
 const char kMigration4[] = R"sql(
 CREATE TABLE authority_requests (
   position INTEGER PRIMARY KEY,
@@ -16,6 +16,8 @@ CREATE TABLE authority_requests (
   created_at INTEGER NOT NULL,
   withdrawn_at INTEGER NOT NULL
 ) STRICT;
+
+ALTER TABLE authorities ADD COLUMN stolen_at INTEGER NOT NULL DEFAULT -9223372036854775808;
 )sql";
 
 }  // namespace signet::store::sqlite

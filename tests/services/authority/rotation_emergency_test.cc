@@ -159,12 +159,12 @@ TEST_F(EmergencyTest, TheStandingNamesWhomTheNewRootHasNotReached) {
   Standing standing = Must(world.rotation->Stand());
   EXPECT_EQ(standing.authority_id, active);
   EXPECT_EQ(standing.step, Step::kSpreading);
-  EXPECT_THAT(standing.summary, HasSubstr("Slurm CA 3 spreads since 5m: 0 of 2 nodes have loaded it"));
+  EXPECT_THAT(standing.summary, HasSubstr("Slurm CA left the trust bundle for a theft 5m ago: 2 nodes are not known"));
   ASSERT_EQ(standing.blockers.size(), 2U);
   EXPECT_EQ(standing.blockers[0].kind, BlockerKind::kNodeNotLoaded);
   EXPECT_EQ(standing.blockers[1].kind, BlockerKind::kNodeCertificate);
   EXPECT_EQ(standing.blockers[1].names, "n[1-2]");
-  EXPECT_THAT(standing.next, HasSubstr("signetctl rotation probe"));
+  EXPECT_THAT(standing.next, HasSubstr("systemctl restart slurmd"));
   for (const std::string node : {"n1", "n2"}) Ask(node, FileHash(), FileHash());
   standing = Must(world.rotation->Stand());
   EXPECT_NE(standing.authority_id, active);  // the prepared one is next
@@ -190,18 +190,29 @@ TEST_F(RecoverTest, AServerAheadOfEveryHostMakesNothing) {
 
 TEST_F(RecoverTest, ItResumesAboveWhatIsNamed) {
   const std::string pem = Newest().ca_cert_pem;
-  const auto dry = Must(world.rotation->RecoverBundle(41, true, false, world.origin));
+  // Whoever names it has seen it on a host, though none has said so since the restore.
+  for (const bool dry_run : {true, false}) {
+    const auto refused = world.rotation->RecoverBundle(41, dry_run, false, world.origin);
+    EXPECT_EQ(refused.status().code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_THAT(refused.status().message(),
+                HasSubstr("at_least: a host holds bundle generation 41, which this server"));
+    EXPECT_THAT(refused.status().message(), HasSubstr("stop signet-service-renew.timer on every host first"));
+    EXPECT_THAT(base::NextOf(refused.status()), HasSubstr("FILE: each root in ca_cert.pem of that host"));
+  }
+  const auto dry = Must(world.rotation->RecoverBundle(41, true, true, world.origin));
   EXPECT_FALSE(dry.changed);
   EXPECT_EQ(dry.generation, 42U);
   EXPECT_EQ(Newest().generation, 1U);
-  const auto recovered = Must(world.rotation->RecoverBundle(41, false, false, world.origin));
+  const auto recovered = Must(world.rotation->RecoverBundle(41, false, true, world.origin));
   EXPECT_TRUE(recovered.changed);
   EXPECT_EQ(recovered.generation, 42U);
   EXPECT_EQ(Newest().generation, 42U);
   EXPECT_EQ(Newest().ca_cert_pem, pem);
   EXPECT_THAT(LastAudit(), HasSubstr("bundle.recover"));
+  EXPECT_THAT(LastAudit(), HasSubstr("a host with generation 41"));
   EXPECT_FALSE(Must(world.rotation->RecoverBundle(41, false, false, world.origin)).changed);
-  EXPECT_EQ(Must(world.rotation->RecoverBundle(42, false, false, world.origin)).generation, 43U);
+  EXPECT_FALSE(world.rotation->RecoverBundle(42, false, false, world.origin).ok()) << "of which lineage?";
+  EXPECT_EQ(Must(world.rotation->RecoverBundle(42, false, true, world.origin)).generation, 43U);
 }
 
 TEST_F(RecoverTest, ItResumesAboveWhatAHostReportedOfAnotherLineage) {
@@ -223,13 +234,14 @@ TEST_F(RecoverTest, ItResumesAboveWhatAHostReportedOfAnotherLineage) {
   const Standing standing = Must(world.rotation->Stand());
   EXPECT_EQ(standing.highest_generation_seen, 9U);
   EXPECT_THAT(standing.next, ::testing::StartsWith("signetctl authority import FILE"));
-  EXPECT_THAT(standing.next, HasSubstr("signetctl bundle recover --force"));
+  // Pasted as it is, nothing is recovered before something was imported.
+  EXPECT_THAT(standing.next, HasSubstr("FILE && signetctl bundle recover --force   #"));
   EXPECT_THAT(standing.summary, HasSubstr("n1 alone holds bundle generation 9"));
   // Its roots may be those that everybody's certificates are under.
   for (const bool dry_run : {true, false}) {
     const auto refused = world.rotation->RecoverBundle(0, dry_run, false, world.origin);
     EXPECT_EQ(refused.status().code(), absl::StatusCode::kFailedPrecondition);
-    EXPECT_THAT(base::NextOf(refused.status()), HasSubstr("of each root in ca_cert.pem of n1"));
+    EXPECT_THAT(base::NextOf(refused.status()), HasSubstr("each root in ca_cert.pem of n1"));
   }
   EXPECT_EQ(world.rotation->RecoverBundle(20, false, false, world.origin).status().code(),
             absl::StatusCode::kFailedPrecondition);
@@ -266,7 +278,7 @@ TEST_F(RecoverTest, ASlipOfTheHandIsRefused) {
             absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(world.rotation->RecoverBundle(~0ULL, true, false, world.origin).status().code(),
             absl::StatusCode::kFailedPrecondition);
-  EXPECT_TRUE(world.rotation->RecoverBundle(1000001, true, false, world.origin).ok());
+  EXPECT_TRUE(world.rotation->RecoverBundle(1000001, true, true, world.origin).ok());
 }
 
 }  // namespace

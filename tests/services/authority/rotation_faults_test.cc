@@ -61,7 +61,7 @@ TEST_F(FaultTest, AStoreThatFailsAtAnyCallLeavesBeforeOrAfter) {
   const StolenRequest stolen{former, "CN=Slurm CA,O=Example", "found on a laptop", false};
   TryWithEveryFault([&] { return world.rotation->ReplaceStolen(stolen, world.origin).status(); }, "emergency");
   EXPECT_EQ(StateOf(former), store::AuthorityState::kRevoked);
-  TryWithEveryFault([&] { return world.rotation->RecoverBundle(50, false, false, world.origin).status(); }, "recover");
+  TryWithEveryFault([&] { return world.rotation->RecoverBundle(50, false, true, world.origin).status(); }, "recover");
   EXPECT_EQ(Must(world.audit->Verify(*world.store)).first_bad_sequence, 0U);
 }
 

@@ -335,7 +335,7 @@ TEST_F(RotationTest, ABundleGenerationIsNeverUsedTwice) {
   note();
   Take(Verb::kRevoke, former);
   note();
-  Must(world.rotation->RecoverBundle(20, false, false, world.origin).status());
+  Must(world.rotation->RecoverBundle(20, false, true, world.origin).status());
   note();
   Must(ReplaceStolen(id).status());
   note();

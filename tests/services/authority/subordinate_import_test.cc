@@ -256,6 +256,29 @@ TEST_F(SubordinateImportTest, APathLengthOfItsOwnIsSaidAtTheImport) {
               HasSubstr("Slurm issuing CA,O=Example has pathlen 0"));
 }
 
+TEST_F(SubordinateImportTest, WhatItCannotVouchForIsToBeWithdrawn) {
+  const std::string former = ActiveId();
+  const std::string beside = Prepare();
+  const TestRoot made{offline.key, Signed(Request(), offline)};
+  const x509::Certificate own = Must(signet::testing::Changed(
+      made.certificate, [](X509* c) { ReplaceExtension(c, NID_basic_constraints, "critical,CA:TRUE,pathlen:0"); },
+      offline.key, EVP_sha384()));
+  Take(Verb::kActivate, Must(Import({own, offline.certificate})).authority.id);
+  const std::string withdraw = "signetctl authority withdraw " + beside.substr(0, 12);
+  const Standing standing = Must(world.rotation->Stand());
+  EXPECT_EQ(standing.authority_id, beside);
+  EXPECT_EQ(standing.next, withdraw);
+  EXPECT_THAT(standing.summary, HasSubstr("Slurm issuing CA,O=Example has pathlen 0"));
+  EXPECT_THAT(standing.summary, HasSubstr("Slurm CA is retired since 0m"));
+  for (const std::string force : {"", "in anger"}) {
+    const auto refused = Change(Verb::kActivate, beside, force);
+    EXPECT_THAT(std::string(refused.status().message()), HasSubstr("has pathlen 0"));
+    EXPECT_EQ(base::NextOf(refused.status()), withdraw);
+  }
+  Take(Verb::kWithdraw, beside);
+  EXPECT_EQ(Must(world.rotation->Stand()).authority_id, former);
+}
+
 TEST_F(SubordinateImportTest, AChainOfAnotherKeyIsRefused) {
   Request();
   const keys::PrivateKey stranger = Must(keys::PrivateKey::Generate(x509::KeyType::kEcP256));

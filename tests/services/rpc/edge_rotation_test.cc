@@ -315,6 +315,7 @@ TEST_F(EdgeRotationTest, ABundleIsRecoveredAboveWhatAHostHolds) {
   v1::RecoverBundleResponse response;
   request.set_at_least(before + 40);
   request.set_dry_run(true);
+  request.set_force(true);
   ASSERT_TRUE(ca_->RecoverBundle(Soon().get(), request, &response).ok());
   EXPECT_FALSE(response.changed());
   EXPECT_GT(response.bundle_generation(), before + 40);

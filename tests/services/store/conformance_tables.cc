@@ -44,6 +44,7 @@ void ExpectEqual(const AuthorityRow& a, const AuthorityRow& b) {
   EXPECT_EQ(a.activated_at, b.activated_at);
   EXPECT_EQ(a.retired_at, b.retired_at);
   EXPECT_EQ(a.revoked_at, b.revoked_at);
+  EXPECT_EQ(a.stolen_at, b.stolen_at);
   EXPECT_EQ(a.intermediates_pem, b.intermediates_pem);
   EXPECT_EQ(a.anchor_der, b.anchor_der);
 }

@@ -155,6 +155,7 @@ TEST_F(MigrationTest, AuthoritiesHaveTheirStateSinceTheyWereMadeOrImported) {
   EXPECT_EQ(retired.retired_at, absl::FromUnixMillis(300));
   for (const AuthorityRow& row : *rows) {
     EXPECT_EQ(row.revoked_at, absl::InfinitePast());
+    EXPECT_EQ(row.stolen_at, absl::InfinitePast());
     EXPECT_EQ(row.intermediates_pem, "");
     EXPECT_EQ(row.anchor_der, "");
     EXPECT_EQ(row.certificate_der, "\x01");

@@ -24,6 +24,7 @@ inline AuthorityRow Authority(const std::string& id) {
   row.activated_at = At(15);
   row.retired_at = At(16) + absl::Milliseconds(1);
   row.revoked_at = At(17);
+  row.stolen_at = At(21);
   row.intermediates_pem = "intermediates of " + id;
   row.anchor_der = std::string("anchor\0\xff", 8);
   return row;
