@@ -56,6 +56,9 @@ struct View {
   std::vector<std::string> names;                      // -o name: one identifier a line
 };
 
+// The text of an answer that has none for people.
+inline std::string NoText(bool) { return {}; }
+
 // Calls signetd and prints. Not thread-safe, except that after a first Call() others may run at once.
 class Session {
  public:

@@ -13,11 +13,11 @@ absl::Status Unblock(Session& session, const std::string& hostlist) {
   SIGNET_ASSIGN_OR_RETURN(const std::vector<std::string> nodes,
                           NodesOf(hostlist, "signetctl node unblock 'n[017-020]'"));
   const std::string short_list = names::CompressHostlist(nodes);
+  v1::UnblockNodesResponse all;
   if (session.options().dry_run) {
     session.Note(absl::StrCat("dry run: would lift the blocks of ", short_list));
-    return absl::OkStatus();
+    return session.Print({.text = NoText, .message = &all, .names = nodes});
   }
-  v1::UnblockNodesResponse all;
   const auto add = [&all](const v1::UnblockNodesResponse& part) {
     all.set_unblocked(all.unblocked() + part.unblocked());
   };

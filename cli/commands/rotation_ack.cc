@@ -38,12 +38,12 @@ absl::Status Acknowledge(Session& session, const Options& options) {
   v1::AcknowledgeHostsRequest request;
   SIGNET_ASSIGN_OR_RETURN(*request.mutable_authority_id(), AuthorityOf(session, options));
   request.set_reason(options.reason);
+  v1::AcknowledgeHostsResponse all;
   if (session.options().dry_run) {
     session.Note(absl::StrCat("dry run: would record that ", hosts.size(), " hosts have loaded the root of ",
                               request.authority_id()));
-    return absl::OkStatus();
+    return session.Print({.text = NoText, .message = &all, .names = hosts});
   }
-  v1::AcknowledgeHostsResponse all;
   const auto add = [&all](const v1::AcknowledgeHostsResponse& part) {
     all.set_acknowledged(all.acknowledged() + part.acknowledged());
   };

@@ -262,7 +262,8 @@ absl::Status ProbeHosts(Session& session, const Options& options) {
   if (session.options().dry_run) {
     session.Note(absl::StrCat("dry run: would ask ", options.program, " on ", hosts.size(),
                               " hosts, whether they trust ", authority.subject()));
-    return absl::OkStatus();
+    const google::protobuf::Struct nothing;
+    return session.Print({.text = NoText, .message = &nothing, .names = hosts});
   }
   SIGNET_ASSIGN_OR_RETURN(const Summary summary, AskAll(session, options, authority.id(), hosts));
   NoteOthers(session, summary);

@@ -192,7 +192,11 @@ absl::Status Renew(Session& session, Options options) {
   }
   std::optional<files::FileLock> lock;
   if (!session.options().dry_run) {
-    SIGNET_ASSIGN_OR_RETURN(lock, files::FileLock::Acquire(dir + "/.signetctl-renew.lock", absl::Seconds(1)));
+    absl::StatusOr<files::FileLock> taken = files::FileLock::Acquire(dir + "/.signetctl-renew.lock", absl::Seconds(1));
+    // Its code would be taken for signetd's silence.
+    if (absl::IsDeadlineExceeded(taken.status())) return absl::FailedPreconditionError(taken.status().message());
+    SIGNET_RETURN_IF_ERROR(taken.status());
+    lock = *std::move(taken);
   }
   // Before the first call: it is what calls are made with.
   SIGNET_ASSIGN_OR_RETURN(const std::optional<x509::Certificate> own, OwnControlCertificate(session));

@@ -90,30 +90,35 @@ Caller Callers::OfCertificates(const grpc::AuthContext& auth) const {
   const std::vector<grpc::string_ref> shown = auth.FindPropertyValues(GRPC_X509_PEM_CERT_PROPERTY_NAME);
   if (shown.empty()) return Public("");
   if (shown.size() != 1) return Public("it shows more than one client certificate");
-  Caller caller = CallerOfCertificate(absl::string_view(shown[0].data(), shown[0].size()), cluster_,
-                                      authorities_.Anchors(store::Purpose::kControl), clock_.Now());
+  const absl::string_view pem(shown[0].data(), shown[0].size());
+  Caller caller = CallerOfCertificate(pem, cluster_, authorities_.Anchors(store::Purpose::kControl), clock_.Now());
   if (caller.role == v1::ROLE_PUBLIC) return caller;
-  const auto revoked = IsRevoked(caller.serial);
-  if (revoked.ok() && !*revoked) return caller;
-  if (revoked.ok()) return Public("its client certificate is revoked");
+  const auto fault = FaultInInventory(pem);
+  if (fault.ok() && fault->empty()) return caller;
+  if (fault.ok()) return Public(*fault);
   Caller unknown = Public("");
   unknown.undecided = base::Refusal(absl::StatusCode::kUnavailable, base::kStoreUnavailable,
                                     "the client certificate could not be judged now", "try again in a second");
-  unknown.detail = std::string(revoked.status().message());
+  unknown.detail = std::string(fault.status().message());
   return unknown;
 }
 
-absl::StatusOr<bool> Callers::IsRevoked(absl::string_view serial) const {
-  bool revoked = false;
+absl::StatusOr<std::string> Callers::FaultInInventory(absl::string_view certificate_pem) const {
+  SIGNET_ASSIGN_OR_RETURN(const x509::Certificate certificate, x509::Certificate::FromPem(certificate_pem));
+  std::string fault;
   const absl::Status read = store_.Read([&](const store::Tables& tables) -> absl::Status {
-    const auto row = tables.certificates().Find(serial);
-    if (absl::IsNotFound(row.status())) return absl::OkStatus();
-    SIGNET_RETURN_IF_ERROR(row.status());
-    revoked = row->state == store::CertificateState::kRevoked;
+    const auto row = tables.certificates().Find(certificate.serial());
+    if (!row.ok() && !absl::IsNotFound(row.status())) return row.status();
+    if (!row.ok() || row->tbs_der != certificate.tbs_der()) {
+      fault =
+          "its client certificate is not in the inventory: it was issued after the backup that was restored, or forged";
+    } else if (row->state == store::CertificateState::kRevoked) {
+      fault = "its client certificate is revoked";
+    }
     return absl::OkStatus();
   });
   SIGNET_RETURN_IF_ERROR(read);
-  return revoked;
+  return fault;
 }
 
 Caller Callers::OfToken(const std::vector<std::string>& authorization, absl::string_view peer) const {

@@ -62,17 +62,19 @@ class Callers {
       : cluster_(std::move(cluster)), authorities_(authorities), store_(store), clock_(clock), pods_(pods) {}
 
   // `auth` may be null on a socket. The TLS handshake checked a certificate once; connections and resumed sessions
-  // outlive certificates, authorities and revocations, so it is judged again at every call: one that is revoked is
-  // ROLE_PUBLIC, one of which the store cannot tell is undecided, and one that the store does not know (it was restored
-  // from before) holds by its signature. `authorization`: the values of that
-  // metadata key. A certificate that counts wins; a bearer token is looked at only on the network listener. `peer`: the
-  // address of who sends it, as PodCallers takes it.
+  // outlive certificates, authorities and revocations, so it is judged again at every call: one that is revoked, or of
+  // which the inventory does not have the very bytes, is ROLE_PUBLIC; one of which the store cannot tell is undecided.
+  // So a control authority's key alone makes nobody an administrator, and whoever got a certificate after the backup
+  // that was restored needs another one. `authorization`: the values of that metadata key. A certificate that counts
+  // wins; a bearer token is looked at only on the network listener. `peer`: the address of who sends it, as PodCallers
+  // takes it.
   Caller Identify(Listener listener, const grpc::AuthContext* auth, const std::vector<std::string>& authorization = {},
                   absl::string_view peer = "") const;
 
  private:
   Caller OfCertificates(const grpc::AuthContext& auth) const;
-  absl::StatusOr<bool> IsRevoked(absl::string_view serial) const;
+  // Why a certificate that holds gives no role all the same; empty when it does.
+  absl::StatusOr<std::string> FaultInInventory(absl::string_view certificate_pem) const;
   Caller OfToken(const std::vector<std::string>& authorization, absl::string_view peer) const;
 
   std::string cluster_;

@@ -81,7 +81,9 @@ grpc::Status ReplyStatus(const absl::Status& status, absl::string_view request_i
   const auto detail = status.GetPayload(kDetailUrl);
   std::string message = Cut(status.message(), detail.has_value() ? kMaxMessageBytesBesideDetail : kMaxMessageBytes);
   if (IsServerFault(status)) message = absl::StrCat("internal error, request ", request_id);
-  if (reason == base::kStoreUnavailable) message = absl::StrCat("the store is unavailable, request ", request_id);
+  // Who lost a race reads what changed: those words are ours.
+  const bool of_the_store = reason == base::kStoreUnavailable && status.code() != absl::StatusCode::kAborted;
+  if (of_the_store) message = absl::StrCat("the store is unavailable, request ", request_id);
 
   google::rpc::ErrorInfo info;
   info.set_domain("signet");

@@ -101,6 +101,8 @@ TEST_F(NodeCommands, ADryRunShowsWhatWouldEndAndChangesNothing) {
     EXPECT_THAT(result.out, Not(HasSubstr("n7")));
   }
   EXPECT_EQ(Run({"node", "unblock", "n1", "--dry-run"}).code, 0);
+  EXPECT_EQ(Run({"node", "unblock", "n1", "--dry-run", "-o", "json"}).out, "{\n \"unblocked\": \"0\"\n}\n")
+      << "for a parser";
   EXPECT_EQ(Run({"node", "approve", "n1", "--key", kKey, "--dry-run"}).code, 0);
   EXPECT_EQ(signetd_.calls, 0);
   EXPECT_EQ(signetd_.approved.node(), "");

@@ -158,18 +158,29 @@ TEST_F(EdgeRevocationTest, AStoreThatCannotTellWhetherAClientIsRevokedOpensNothi
   EXPECT_TRUE(Ca(auditor)->ListAuthorities(Soon().get(), {}, &listed).ok());
 }
 
-TEST_F(EdgeRevocationTest, AClientThatARestoredStoreDoesNotKnowHoldsByItsSignature) {
+TEST_F(EdgeRevocationTest, AClientCertificateThatIsNotInTheInventoryGivesNoRole) {
   const auto control = Must(world_.authorities->Active(store::Purpose::kControl));
-  const keys::PrivateKey key = SimulatedNode::NewKey();
-  const auto leaf =
-      Must(policy::LeafTemplate(policy::ControlProfile(), {"jane", {}, {"signet://alpha/auditor/jane"}},
-                                key.public_key(), control->certificate, world_.random.Bytes(20), absl::Now()));
-  const auto algorithm = keys::DefaultAlgorithm(control->certificate.public_key());
-  const std::string tbs = Must(x509::EncodeTbs(leaf, algorithm));
-  const auto certificate = Must(x509::Certificate::FromDer(
-      x509::AssembleCertificate(tbs, algorithm, Must(control->signer->Sign(algorithm, tbs)))));
-  v1::GetStatusResponse status;
-  EXPECT_TRUE(Ca(NetworkWith(PemOf(key), certificate.pem()))->GetStatus(Soon().get(), {}, &status).ok());
+  const auto forge = [&](const std::string& role, const std::string& serial) {
+    const keys::PrivateKey key = SimulatedNode::NewKey();
+    auto leaf =
+        Must(policy::LeafTemplate(policy::ControlProfile(), {"jane", {}, {"signet://alpha/" + role + "/jane"}},
+                                  key.public_key(), control->certificate, world_.random.Bytes(20), absl::Now()));
+    if (!serial.empty()) leaf.serial = absl::HexStringToBytes(serial);
+    const auto algorithm = keys::DefaultAlgorithm(control->certificate.public_key());
+    const std::string tbs = Must(x509::EncodeTbs(leaf, algorithm));
+    const auto certificate = Must(x509::Certificate::FromDer(
+        x509::AssembleCertificate(tbs, algorithm, Must(control->signer->Sign(algorithm, tbs)))));
+    v1::GetStatusResponse status;
+    return Ca(NetworkWith(PemOf(key), certificate.pem()))->GetStatus(Soon().get(), {}, &status);
+  };
+  Network("auditor", "jane");  // genuine
+  for (const std::string& serial : {std::string(), world_.Certificates("jane").front().serial}) {
+    for (const char* role : {"auditor", "admin"}) {
+      const grpc::Status refused = forge(role, serial);
+      EXPECT_EQ(ReasonOf(refused), base::kAccessDenied) << role << serial;
+      EXPECT_THAT(refused.error_message(), HasSubstr("not in the inventory"));
+    }
+  }
 }
 
 TEST_F(EdgeRevocationTest, WithoutACertificateThereIsNothingToRenew) {

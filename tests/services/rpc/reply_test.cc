@@ -84,6 +84,9 @@ TEST(ReplyStatus, KeepsWhatIsSaidOfKubernetesAndNotWhatIsSaidOfTheStore) {
   const grpc::Status store =
       ReplyStatus(base::Refusal(absl::StatusCode::kUnavailable, base::kStoreUnavailable, "/var/lib is full"), "00ff");
   EXPECT_EQ(store.error_message(), "the store is unavailable, request 00ff");
+  const grpc::Status lost_race = ReplyStatus(
+      base::Refusal(absl::StatusCode::kAborted, base::kStoreUnavailable, "the authorities changed meanwhile"), "00ff");
+  EXPECT_EQ(lost_race.error_message(), "the authorities changed meanwhile");
 }
 
 TEST(ReplyStatus, StaysWithinWhatAClientAcceptsAsTrailers) {
