@@ -53,7 +53,7 @@ class Notes(unittest.TestCase):
 
     def test_the_flag_day_drains_keeps_the_version_and_replaces_every_slurmd(self):
         exec_ = "kubectl -n slurm exec statefulset/slurm-controller -c slurmctld -- "
-        steps = [exec_ + "scontrol update nodename=ALL state=drain", exec_ + "squeue", "helm list -n slurm", "helm upgrade --install slurm oci://ghcr.io/slinkyproject/charts/slurm --version VERSION -n slurm ",
+        steps = [exec_ + "sinfo --list-reasons", exec_ + "scontrol update nodename=ALL state=drain", exec_ + "squeue", "helm list -n slurm", "helm upgrade --install slurm oci://ghcr.io/slinkyproject/charts/slurm --version VERSION -n slurm ",
                  "kubectl -n slurm delete pods -l app.kubernetes.io/name=slurmd,slinky.slurm.net/cluster=slurm ", exec_ + "scontrol update nodename=ALL state=resume", "The way back: helm rollback slurm -n slurm"]
         places = [RENDERED.notes.find(step) for step in steps]
         self.assertNotIn(-1, places, [s for s, p in zip(steps, places) if p < 0])
@@ -134,3 +134,20 @@ class Notes(unittest.TestCase):
         pinned = Rendered({"bundlePin": "ab" * 32}).notes
         self.assertNotIn("--set bundlePin=", pinned)
         self.assertIn("ab" * 32, pinned)
+
+
+class Documents(unittest.TestCase):
+    def test_the_images_that_they_build_and_push_are_those_that_the_chart_pulls(self):
+        version = yaml.safe_load((CHART / "Chart.yaml").read_text())["appVersion"]
+        text = (TOP / "docker/README.md").read_text()
+        self.assertEqual({version}, set(re.findall(r"signet/(?:signetd|signet-slurm|\$image):([0-9][0-9.]*)", text)))
+        for image, repository in re.findall(r"--set (image|adapterImage)\.repository=(\S+)", text + (CHART / "README.md").read_text() + RENDERED.notes):
+            self.assertEqual(f"registry.example/signet/{'signetd' if image == 'image' else 'signet-slurm'}", repository)
+            self.assertIn(f"-t {repository.removeprefix('registry.example/')}:{version} ", text)
+
+    def test_each_section_that_they_send_readers_to_exists(self):
+        sent = re.findall(r'([\w/]*README\.md), "([^"]+)"', RENDERED.notes + (CHART / "values.yaml").read_text())
+        self.assertLess(2, len(set(sent)), sent)
+        for name, section in sent:
+            text = ((CHART if name == "README.md" else TOP) / name).read_text()
+            self.assertIn(f"\n## {section}\n", text, name)

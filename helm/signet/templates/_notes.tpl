@@ -84,6 +84,7 @@ slurmrestd reads a file of its own: the operator's, with the ClusterName from ab
 
 Switching TLS on is a flag day: once TLSType is set, Slurm refuses every clear-text call, and jobs on nodes that are not replaced yet are lost. So, with no job running:
 
+    {{ $onController }}sinfo --list-reasons      # keep it: these nodes are drained for another reason, and the last step resumes them, too
     {{ $onController }}scontrol update nodename=ALL state=drain reason=tls
     {{ $onController }}squeue --noheader --states=RUNNING,SUSPENDED,COMPLETING,CONFIGURING      # again, until it prints nothing
     helm list -n {{ $slurm.namespace }} --filter '^{{ $slurm.release }}$'      # CHART is slurm-VERSION. Another version, or none, would replace Slurm in the same step
@@ -93,7 +94,7 @@ Switching TLS on is a flag day: once TLSType is set, Slurm refuses every clear-t
 {{- end }}
     kubectl -n {{ $slurm.namespace }} delete pods -l app.kubernetes.io/name=slurmd,slinky.slurm.net/cluster={{ $name }}      # the operator replaces a quarter at a time, or none (OnDelete)
     kubectl -n {{ $slurm.namespace }} get pods      # again, until all are new and ready; a LoginSet with OnDelete needs its pods deleted, too
-    {{ $onController }}scontrol update nodename=ALL state=resume
+    {{ $onController }}scontrol update nodename=ALL state=resume      # then drain again what stood in that list
 
 The way back: helm rollback {{ $slurm.release }} -n {{ $slurm.namespace }}{{ if $slurm.external }}, the old slurm.conf{{ end }}, and from the deletion of the pods on the same.
 
