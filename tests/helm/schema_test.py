@@ -93,6 +93,17 @@ class Schema(unittest.TestCase):
         told = refusals([(f"{path}={value}", at(tuple(path.split(".")), value)) for path, value in cases])
         self.assertEqual([], [name for name, said in told if said is None or "values don't meet the spec" not in said])
 
+    def test_refuses_a_misspelt_key_of_kubernetes_in_short_lists(self):
+        spread = {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "ScheduleAnyway"}
+        cases = [
+            ("tolerations", [{"kye": "x"}]), ("affinity.nodeAffinity", {"required": []}), ("affinity.podAntiAffinity", {"preferred": []}),
+            ("topologySpreadConstraints", [{**spread, "labelSelectr": {}}]), ("topologySpreadConstraints", [{**spread, "labelSelector": {"matchLabel": {}}}]),
+            ("extraEnv", [{"name": "A", "vale": "b"}]), ("extraVolumeMounts", [{"name": "a", "mountPath": "/a", "readonly": True}]), ("networkPolicy.extraGrpcFrom", [{"ipblock": {"cidr": "192.0.2.0/24"}}]),
+            ("networkPolicy.extraGrpcFrom", [{"ipBlock": {"cdir": "192.0.2.0/24"}}]), ("networkPolicy.slurmPodSelector", {"matchExpressions": [{"key": "a", "operator": "Is", "values": ["b"]}]}),
+        ]
+        told = refusals([(f"{path}={value}", at(tuple(path.split(".")), value)) for path, value in cases])
+        self.assertEqual([], [name for name, said in told if said is None or "values don't meet the spec" not in said])
+
     def test_refuses_names_that_the_slurm_chart_would_print_as_something_else(self):
         """It prints clusterName without quotes."""
         def printed(name):
