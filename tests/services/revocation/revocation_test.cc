@@ -171,10 +171,14 @@ TEST_F(RevocationTest, AServicesNameTakesWhatCouldAskForAnotherAlong) {
 
 TEST_F(RevocationTest, ARetiredAuthorityLosesEveryCertificateAndNoNodeItsKey) {
   Enrol(n1_);
+  const std::string old = Serial("n1");
   const std::string service = IssueService("slurmdbd");
   const std::string client = IssueClient("jane");
   const std::string id = SlurmId();
-  SetState(id, store::AuthorityState::kRetired);
+  const std::string next = Must(world_.rotation->Prepare({}, world_.origin)).authority_id;
+  authority::Plan plan;
+  Must(
+      world_.rotation->Change({next, authority::Verb::kActivate, false, "a rehearsal"}, world_.origin, &plan).status());
   const absl::Status needed = Revoke(ByAuthority(id)).status();
   EXPECT_TRUE(absl::IsFailedPrecondition(needed)) << needed;
   EXPECT_EQ(base::ReasonOf(needed), base::kGateClosed);
@@ -182,11 +186,15 @@ TEST_F(RevocationTest, ARetiredAuthorityLosesEveryCertificateAndNoNodeItsKey) {
   EXPECT_THAT(std::string(needed.message()), HasSubstr("slurmdbd"));
   EXPECT_THAT(base::NextOf(needed), HasSubstr("signetctl authority emergency " + id.substr(0, 12)));
   EXPECT_NE(Row(service).state, store::CertificateState::kRevoked);
-  Must(world_.node_life->Block({"n1"}, "gone", world_.origin).status());
-  Must(Revoke(ByNode({"slurmdbd"})));
+  Must(Ask(n1_));
+  IssueService("slurmdbd");
+  EXPECT_EQ(base::ReasonOf(Revoke(ByAuthority(id)).status()), base::kGateClosed) << "nobody saw what they serve";
+  Tick();
+  Must(world_.sightings->Acknowledge(id, {"n1", "slurmdbd"}, "restarted both", world_.origin).status());
   const Revoked revoked = Must(Revoke(ByAuthority(id)));
-  EXPECT_EQ(revoked.certificates, 1);
+  EXPECT_EQ(revoked.certificates, 2);
   EXPECT_EQ(revoked.identities_ended, 0);
+  EXPECT_EQ(Row(old).state, store::CertificateState::kRevoked);
   EXPECT_EQ(Row(service).state, store::CertificateState::kRevoked);
   EXPECT_NE(Row(client).state, store::CertificateState::kRevoked);
   EXPECT_EQ(Identity(n1_).superseded_at, absl::InfiniteFuture());

@@ -182,6 +182,7 @@ TEST_F(EdgeFailingStoreTest, EveryStepOfARotationIsWorthTryingAgain) {
   ExpectRetries(*ca_, &CaStub::RecordProbes, record);
   v1::RecoverBundleRequest recover;
   recover.set_at_least(100);
+  recover.set_force(true);
   ExpectRetries(*ca_, &CaStub::RecoverBundle, recover);
   v1::ChangeAuthorityRequest change;
   change.set_authority_id(next);

@@ -3,6 +3,7 @@
 #include <thread>
 #include <vector>
 
+#include "absl/strings/escaping.h"
 #include "services/base/status_macros.h"
 #include "services/policy/profile.h"
 #include "services/x509/certificate.h"
