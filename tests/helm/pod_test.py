@@ -1,6 +1,7 @@
 """signetd in a root like its pod's, as a kubelet makes it from the manifests: what the folders' owners and modes really are decides whether it starts."""
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -93,6 +94,18 @@ class Pod(unittest.TestCase):
         kek.chmod(0o440)
         self.assert_starts(Rendered({"cluster": {"name": "alpha"}, "kek": {"existingSecret": "mine"}}))
         self.assertFalse((self.volume / "data/kek").exists())
+
+    def test_issues_what_an_external_slurmctld_needs_where_a_pod_can_read_it(self):
+        outside = Rendered({"cluster": {"name": "alpha"}, "slurm": {"external": True, "confServer": "ctl:6817"}, "serviceCertificates": ["slurmrestd"]})
+        commands = re.findall(r"exec statefulset/signet -- signetctl ((?:client|service) issue .*)", outside.notes)
+        self.assertEqual(2, len(commands))
+        for command in commands:
+            outside.container()["readinessProbe"]["exec"]["command"][1:] = command.split()
+            code, said = self.start(outside)
+            self.assertEqual(0, code, said)
+        for file in re.search(r"for file in ([^;]*);", outside.notes)[1].split():
+            found = self.volume / "slurmctld" / file
+            self.assertEqual((USER, True), (found.stat().st_uid, found.stat().st_size > 0), file)
 
     def test_the_volumes_root_itself_would_be_refused(self):
         rendered = Rendered({"cluster": {"name": "alpha"}})

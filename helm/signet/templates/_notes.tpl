@@ -42,17 +42,9 @@ itself, the node's log would keep.
 {{- end }}
 {{- if include "signet.onePod" . }} ReadWriteOncePod lets one pod have the volume: signetd stops meanwhile, and Slurm daemons that start then are started again.
 {{- end }}
-{{ if include "signet.onePod" . }}
-    kubectl -n {{ $ns }} scale statefulset/{{ $full }} --replicas=0
-    kubectl -n {{ $ns }} wait pod/{{ $full }}-0 --for=delete --timeout=120s
-{{- end }}
-    kubectl -n {{ $ns }} run {{ $full }}-kek --image={{ include "signet.kekImage" . | squote }} --restart=Never --overrides={{ include "signet.kekPod" . | squote }}
-    kubectl -n {{ $ns }} wait pod/{{ $full }}-kek --for=condition=Ready --timeout=120s
+{{ include "signet.kekPodStarts" . }}
     (umask 077; kubectl -n {{ $ns }} exec {{ $full }}-kek -- cat /volume/data/kek > {{ $full }}-kek)
-    kubectl -n {{ $ns }} delete pod {{ $full }}-kek --now
-{{- if include "signet.onePod" . }}
-    kubectl -n {{ $ns }} scale statefulset/{{ $full }} --replicas=1
-{{- end }}
+{{- include "signet.kekPodEnds" . }}
 
 Better still, keep it in a Secret instead: helm/signet/README.md, "The key-encryption key".
 {{- end }}
@@ -74,7 +66,18 @@ map. slurm.conf is one for all: every nodeset and loginset that is enabled must 
 
 slurmctld is outside, so these lines go into its slurm.conf, which also the pods get from it: on its host the adapter is installed at the same place (signet-slurm install --dest
 /opt/signet), and ca_cert_file of its signet-slurm.yaml is the same:
-{{ include "signet.slurmConfLines" . | nindent 4 }}
+{{ include "signet.slurmConfLines" . | trim | nindent 4 }}
+
+Its certificate, and its adapter's for calls to signetd, are issued in signetd's pod, onto the volume, and a pod that mounts that gives them out{{ if not .Values.kek.copyImage }} (IMAGE: one with sleep and cat){{ end }}:
+
+    kubectl -n {{ $ns }} exec statefulset/{{ $full }} -- signetctl client issue ctl --role controller --out-dir /var/lib/signet/slurmctld
+    kubectl -n {{ $ns }} exec statefulset/{{ $full }} -- signetctl service issue slurmctld --dir /var/lib/signet/slurmctld
+{{- include "signet.kekPodStarts" . }}
+    (umask 077; for file in control.pem control.key control_ca.pem ctld_cert.pem ctld_cert_key.pem ca_cert.pem signet-bundle; do kubectl -n {{ $ns }} exec {{ $full }}-kek -- cat "/volume/slurmctld/$file" > "$file"; done)
+{{- include "signet.kekPodEnds" . }}
+
+On slurmctld's host: control.* to /etc/signet, ca_cert.pem to /etc/slurm-tls/ca, the others to /etc/slurm; the keys 0400, slurm's own. Their copies stay on the volume until a pod like
+that one, its mount not readOnly, removes them.
 
 slurmrestd reads a file of its own: the operator's, with the ClusterName from above and these lines at its end.
 
@@ -127,6 +130,24 @@ Next: helm/signet/README.md (upgrades, a lost node, a lost volume, slurmctld or 
 {{/* Not empty where a second pod can never mount the volume. */}}
 {{- define "signet.onePod" -}}
 {{- if has "ReadWriteOncePod" .Values.persistence.accessModes }}yes{{ end }}
+{{- end }}
+
+{{/* The commands around what is read from the volume. */}}
+{{- define "signet.kekPodStarts" }}
+{{- $kubectl := printf "kubectl -n %s" .Release.Namespace }}
+{{- $full := include "signet.fullname" . }}
+{{- if include "signet.onePod" . }}
+    {{ $kubectl }} scale statefulset/{{ $full }} --replicas=0
+    {{ $kubectl }} wait pod/{{ $full }}-0 --for=delete --timeout=120s
+{{- end }}
+    {{ $kubectl }} run {{ $full }}-kek --image={{ include "signet.kekImage" . | squote }} --restart=Never --overrides={{ include "signet.kekPod" . | squote }}
+    {{ $kubectl }} wait pod/{{ $full }}-kek --for=condition=Ready --timeout=120s
+{{- end }}
+{{- define "signet.kekPodEnds" }}
+    kubectl -n {{ .Release.Namespace }} delete pod {{ include "signet.fullname" . }}-kek --now
+{{- if include "signet.onePod" . }}
+    kubectl -n {{ .Release.Namespace }} scale statefulset/{{ include "signet.fullname" . }} --replicas=1
+{{- end }}
 {{- end }}
 
 {{- define "signet.kekImage" -}}{{ default "IMAGE" .Values.kek.copyImage }}{{- end }}
