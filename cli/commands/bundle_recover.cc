@@ -24,7 +24,9 @@ absl::Status Recover(Session& session, uint64_t at_least, bool force) {
                           ", above all that was seen: nothing was changed\n");
     }
     return absl::StrCat("the trust bundle is generation ", response.bundle_generation(),
-                        " now\n# Next: signetctl bundle write --dir /etc/slurm && scontrol reconfigure\n");
+                        " now\n# Next: signetctl bundle write --dir /etc/slurm && scontrol reconfigure\n"
+                        "# With signet-service-renew.timer stopped on every host until signetctl rotation status names "
+                        "nobody\n");
   };
   return session.Print({.text = text, .message = &response, .names = {absl::StrCat(response.bundle_generation())}});
 }

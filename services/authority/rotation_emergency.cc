@@ -58,13 +58,13 @@ Taken TakenBy(const Ground& ground, const std::set<std::string>& tainted, absl::
 std::string OtherKeysStep(const store::AuthorityRow& active, bool active_leaves) {
   const std::string signs = active_leaves ? "" : absl::StrCat("that of ", Described(active), ", which signs on, and ");
   const std::string cure =
-      active_leaves ? "" : absl::StrCat("signetctl authority emergency ", ShortId(active.id), ", ");
+      active_leaves ? "" : absl::StrCat("signetctl authority emergency ", ShortId(active.id), ", then ");
   return absl::StrCat("under the same key-encryption key lie ", signs,
                       "the keys of Signet's own TLS, of the trust bundle and of the audit log, and so will the next "
                       "ones: where it was taken with a copy of the store, ",
                       cure,
-                      "take listen.grpc out of signetd.yaml now, then begin with a new data_dir and new pins on every "
-                      "host");
+                      "begin with a new data_dir and new pins on every host: until then the thief can be signetd to "
+                      "whoever calls it over the network, and sign trust bundles");
 }
 
 std::vector<std::string> StepsOf(const Ground& ground, absl::string_view stolen_id, const Taken& taken,

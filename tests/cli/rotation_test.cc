@@ -316,6 +316,7 @@ TEST_F(RotationCommands, BundleRecoverGoesOnAboveWhatWasSeen) {
   const Result done = Run({"bundle", "recover", "--at-least", "41"});
   EXPECT_EQ(done.code, 0) << done.err;
   EXPECT_THAT(done.out, StartsWith("the trust bundle is generation 42 now\n# Next: signetctl bundle write"));
+  EXPECT_THAT(done.out, HasSubstr("signet-service-renew.timer stopped on every host"));
   EXPECT_THAT(Run({"bundle", "recover"}).out, HasSubstr("nothing was changed"));
   EXPECT_FALSE(signetd_.recovered.force());
   EXPECT_EQ(Run({"bundle", "recover", "--force"}).code, 0);

@@ -22,9 +22,12 @@ using authority::Verb;
 using ::signet::testing::Must;
 using ::signet::testing::SimulatedNode;
 using ::signet::testing::TempDir;
+using ::testing::AllOf;
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::UnorderedElementsAre;
 
 class DaemonsTest : public AfterTheRunbookTest {
@@ -85,6 +88,32 @@ TEST_F(AfterTheRunbookTest, NoCrossCertificateIsServedThatTheStolenKeySigned) {
     EXPECT_EQ(chain.size(), 1u) << one.host();
     EXPECT_TRUE(chain.front().VerifySignedBy(active_->certificate).ok()) << one.host();
   }
+}
+
+TEST_F(AfterTheRunbookTest, TheStatusNamesWhoIsNotKnownToHaveLoadedABundleWithoutTheStolenRoot) {
+  EXPECT_THAT(NamesOf(Must(cluster_.rotation.Stand()).blockers), AllOf(Contains("n001"), Not(Contains("slurmctld"))));
+  cluster_.Run(absl::Hours(72));
+  const authority::Standing standing = Must(cluster_.rotation.Stand());
+  EXPECT_THAT(NamesOf(standing.blockers), IsEmpty());
+  EXPECT_EQ(standing.step, authority::Step::kIdle);
+}
+
+// Nothing in a stateless node remembers the generation that it had, and it meets nobody who could tell.
+TEST_F(AfterTheRunbookTest, AnImageThatWasLeftOutMakesABelieverUntilTheHostIsRefreshed) {
+  Peer impostor("thief", "slurmctld");
+  impostor.LoadAnchors(anchors_before_);
+  impostor.LoadCertificate(thief_.Leaf().pem(), thief_.own());
+  ASSERT_EQ(Believers(impostor), 0);
+  NodeHost& late = cluster_.Add("n099", DiskBundle(anchors_before_));
+  late.Start();
+  EXPECT_EQ(Believers(impostor), 1);
+  cluster_.Tick();
+  EXPECT_FALSE(late.daemon().has_certificate());
+  late.Stop();
+  late.StartRefreshed();
+  EXPECT_EQ(Believers(impostor), 0);
+  cluster_.Tick();
+  EXPECT_TRUE(late.daemon().has_certificate());
 }
 
 // What signet-slurm and signetctl judge answers by.
@@ -314,7 +343,11 @@ TEST_F(StolenKeyTest, TheRetiredAuthoritysKeyIsWorthNothingEither) {
   const authority::Replacement replacement = Replace(first_);
   EXPECT_THAT(replacement.revoked_ids, ElementsAre(first_)) << "nobody vouches for the first";
   EXPECT_EQ(replacement.active_id, second_);
+  EXPECT_THAT(NamesOf(Must(cluster_.rotation.Stand()).blockers),
+              AllOf(Contains("n001"), Contains("sub01"), Contains("login01"), Contains("slurmctld")));
   FollowRunbook();
+  cluster_.Run(absl::Hours(72));
+  EXPECT_THAT(NamesOf(Must(cluster_.rotation.Stand()).blockers), IsEmpty());
   const absl::Time now = cluster_.world.clock.Now();
   for (const Forgery& forgery : thief.Forge(Crosses(), Find(second_)->certificate)) {
     Peer impostor("thief", "slurmctld");

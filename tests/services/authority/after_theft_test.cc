@@ -236,7 +236,7 @@ TEST_F(AfterTheftTest, ThePlanNamesWhatElseAThiefOfTheStoreHas) {
   EXPECT_THAT(of_retired, HasSubstr(absl::StrCat("signetctl authority emergency ", ShortId(active))));
   for (const std::string& steps : {of_retired, absl::StrJoin(Must(ReplaceStolen(active, true)).plan.steps, "\n")}) {
     EXPECT_THAT(steps, HasSubstr("the keys of Signet's own TLS, of the trust bundle and of the audit log"));
-    EXPECT_THAT(steps, HasSubstr("take listen.grpc out"));
+    EXPECT_THAT(steps, HasSubstr("begin with a new data_dir and new pins on every host"));
     EXPECT_THAT(steps, HasSubstr("put it into images, overlays and golden disks too"));
   }
 }

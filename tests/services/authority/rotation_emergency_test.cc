@@ -1,4 +1,6 @@
+#include "services/authority/import.h"
 #include "tests/services/authority/rotation_fixture.h"
+#include "tests/testing/offline_root.h"
 
 namespace signet::authority {
 namespace {
@@ -249,6 +251,26 @@ TEST_F(RecoverTest, ItResumesAboveWhatAHostReportedOfAnotherLineage) {
   EXPECT_EQ(Must(world.rotation->RecoverBundle(0, false, true, world.origin)).generation, 10U);
   EXPECT_THAT(LastAudit(), HasSubstr("forced_over"));
   EXPECT_THAT(Must(world.rotation->Stand()).next, ::testing::Not(HasSubstr("recover")));
+}
+
+TEST_F(RecoverTest, WhoKnowsOnlyTheRootsOfBeforeTheRestoreIsNamedUntilItHasLoadedTheOneThatSigns) {
+  const auto later =
+      signet::testing::MakeTestRoot(world.clock.Now(), absl::Hours(24 * 3650), x509::KeyType::kEcP256, "CN=Later");
+  Ask("n1", std::string(32, 'f'), std::string(32, 'f'));  // {CN=Later}, of a signetd that is gone
+  Must(ImportAnchor(world.cluster, later.certificate.pem(), false, *world.store, *world.custody, *world.authorities,
+                    *world.audit, world.clock, world.origin)
+           .status());
+  Must(world.rotation->RecoverBundle(41, false, true, world.origin).status());
+  EXPECT_THAT(Newest().ca_cert_pem, HasSubstr(later.certificate.pem()));
+  const auto named = [&] {
+    for (const Blocker& one : Must(world.rotation->Stand()).blockers) {
+      if (one.kind == BlockerKind::kNodeNotLoaded) return one.names;
+    }
+    return std::string();
+  };
+  EXPECT_EQ(named(), "n1");
+  Ask("n1", FileHash(), FileHash());
+  EXPECT_EQ(named(), "");
 }
 
 TEST_F(RecoverTest, ABlockedHostMovesNothing) {
