@@ -98,13 +98,13 @@ class Pod(unittest.TestCase):
     def test_issues_what_an_external_slurmctld_needs_where_a_pod_can_read_it(self):
         outside = Rendered({"cluster": {"name": "alpha"}, "slurm": {"external": True, "confServer": "ctl:6817"}, "serviceCertificates": ["slurmrestd"]})
         commands = re.findall(r"exec statefulset/signet -- signetctl ((?:client|service) issue .*)", outside.notes)
-        self.assertEqual(2, len(commands))
+        self.assertEqual(3, len(commands))
         for command in commands:
             outside.container()["readinessProbe"]["exec"]["command"][1:] = command.split()
             code, said = self.start(outside)
             self.assertEqual(0, code, said)
         for file in re.search(r"for file in ([^;]*);", outside.notes)[1].split():
-            found = self.volume / "slurmctld" / file
+            found = self.volume / "external" / file
             self.assertEqual((USER, True), (found.stat().st_uid, found.stat().st_size > 0), file)
 
     def test_the_volumes_root_itself_would_be_refused(self):

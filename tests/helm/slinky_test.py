@@ -215,6 +215,9 @@ class ExternalController(unittest.TestCase):
     def test_its_slurm_conf_gets_the_lines_that_the_map_would_hold(self):
         lines = dict(l.strip().split("=", 1) for l in EXTERNAL.notes.split("\n# slinky-values.yaml\n")[0].splitlines() if re.match("    (TLS|Cert)[A-Za-z]+=", l))
         conf = Rendered({"serviceCertificates": ["slurmrestd"]}).slinky["controller"]["extraConfMap"]
+        # The adapter tells of the certificate that lies beside ca_cert_file under Slurm's own name.
+        folder = CA.rsplit("/", 1)[0]
+        conf["TLSParameters"] = [f"ca_cert_file={CA}", f"ctld_cert_file={folder}/ctld_cert.pem", f"ctld_cert_key_file={folder}/ctld_cert_key.pem", *conf["TLSParameters"][1:]]
         self.assertEqual({k: v if isinstance(v, str) else ",".join(v) for k, v in conf.items()}, lines)
         self.assertEqual(6, len(lines))
 

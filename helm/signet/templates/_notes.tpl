@@ -68,16 +68,22 @@ slurmctld is outside, so these lines go into its slurm.conf, which also the pods
 /opt/signet), and ca_cert_file of its signet-slurm.yaml is the same:
 {{ include "signet.slurmConfLines" . | trim | nindent 4 }}
 
-Its certificate, and its adapter's for calls to signetd, are issued in signetd's pod, onto the volume, and a pod that mounts that gives them out{{ if not .Values.kek.copyImage }} (IMAGE: one with sleep and cat){{ end }}:
+Its certificate, that of its adapter for calls to signetd, and that of the timer which renews the first are issued in signetd's pod, onto the volume, and a pod that mounts that gives
+them out{{ if not .Values.kek.copyImage }} (IMAGE: one with sleep and cat){{ end }}:
 
-    kubectl -n {{ $ns }} exec statefulset/{{ $full }} -- signetctl client issue ctl --role controller --out-dir /var/lib/signet/slurmctld
-    kubectl -n {{ $ns }} exec statefulset/{{ $full }} -- signetctl service issue slurmctld --dir /var/lib/signet/slurmctld
+    kubectl -n {{ $ns }} exec statefulset/{{ $full }} -- signetctl client issue ctl --role controller --out-dir /var/lib/signet/external
+    kubectl -n {{ $ns }} exec statefulset/{{ $full }} -- signetctl service issue slurmctld --dir /var/lib/signet/external
+    kubectl -n {{ $ns }} exec statefulset/{{ $full }} -- signetctl client issue slurmctld --role service --out-dir /var/lib/signet/external/service
 {{- include "signet.kekPodStarts" . }}
-    (umask 077; for file in control.pem control.key control_ca.pem ctld_cert.pem ctld_cert_key.pem ca_cert.pem signet-bundle; do kubectl -n {{ $ns }} exec {{ $full }}-kek -- cat "/volume/slurmctld/$file" > "$file"; done)
+    (umask 077; mkdir -p service
+     for file in ctld_cert.pem ctld_cert_key.pem ca_cert.pem signet-bundle control.pem control.key control_ca.pem service/control.pem service/control.key service/control_ca.pem; do
+       kubectl -n {{ $ns }} exec {{ $full }}-kek -- cat "/volume/external/$file" > "$file"
+     done)
 {{- include "signet.kekPodEnds" . }}
 
-On slurmctld's host: control.* to /etc/signet, ca_cert.pem to /etc/slurm-tls/ca, the others to /etc/slurm; the keys 0400, slurm's own. Their copies stay on the volume until a pod like
-that one, its mount not readOnly, removes them.
+On slurmctld's host: control.* to /etc/signet (the key 0400 and slurm's own), service/* to /etc/signet/service (root's own), the rest to /etc/slurm-tls/ca (the key 0400 and slurm's own).
+/etc/signet/service-renew.env: SIGNET_SERVER=<name of service.extraNames>:6843, SIGNET_TLS_DIR=/etc/signet/service, OPTIONS='--dir /etc/slurm-tls/ca'; and ReadWritePaths=/etc/slurm-tls by
+`systemctl edit signet-service-renew.service`. The copies stay on the volume until a pod like that one, its mount not readOnly, removes them.
 
 slurmrestd reads a file of its own: the operator's, with the ClusterName from above and these lines at its end.
 

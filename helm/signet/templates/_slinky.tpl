@@ -150,7 +150,10 @@ loginsets:
 TLSType: tls/s2n
 TLSParameters:
   - ca_cert_file=/etc/slurm-tls/ca/ca_cert.pem
-  {{- if has "slurmctld" .Values.serviceCertificates }}
+  {{- if .Values.slurm.external }}
+  - ctld_cert_file=/etc/slurm-tls/ca/ctld_cert.pem
+  - ctld_cert_key_file=/etc/slurm-tls/ca/ctld_cert_key.pem
+  {{- else if has "slurmctld" .Values.serviceCertificates }}
   - ctld_cert_file=/etc/slurm-tls/own/tls.crt
   - ctld_cert_key_file=/etc/slurm-tls/own/tls.key
   {{- end }}
