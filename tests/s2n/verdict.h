@@ -10,18 +10,13 @@
 #include "services/policy/profile.h"
 #include "services/x509/certificate.h"
 #include "tests/testing/must.h"
+#include "tests/testing/offline_root.h"
 #include "tests/testing/s2n/s2n_end.h"
 #include "tests/testing/test_root.h"
 
 namespace signet::testing {
 
 using Certificates = std::vector<x509::Certificate>;
-
-inline std::string PemOf(const Certificates& chain) {
-  std::string pem;
-  for (const x509::Certificate& one : chain) pem += one.pem();
-  return pem;
-}
 
 inline std::string PemOf(const keys::PrivateKey& key) { return std::string(Must(key.ToPem()).ExposeSecret()); }
 
