@@ -10,7 +10,6 @@ namespace signet::rotation {
 
 using ::signet::testing::Must;
 using ::signet::testing::S2nFiles;
-using ::signet::testing::S2nHandshake;
 
 void Peer::LoadAnchors(const std::string& ca_cert_pem) {
   if (ca_cert_pem == anchors_pem_) return;
@@ -38,14 +37,11 @@ bool Peer::ShouldAccept(const Peer& other) const {
                      [this](const std::string& key_id) { return anchor_key_ids_.count(key_id) != 0; });
 }
 
-Handshake::Handshake(const Peer& client, const Peer& server, absl::Time now) {
-  const S2nHandshake handshake(*client.files_, *server.files_, now);
-  ok = handshake.ok;
-  client_refused = handshake.client_refused;
-  server_refused = handshake.server_refused;
+Handshake::Handshake(const Peer& client, const Peer& server, absl::Time now)
+    : testing::S2nHandshake(*client.files_, *server.files_, now) {
   if (ok) return;
   error = absl::StrCat(client.program(), " on ", client.host(), " → ", server.program(), " on ", server.host(), ": ",
-                       handshake.error);
+                       error);
 }
 
 }  // namespace signet::rotation

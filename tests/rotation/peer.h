@@ -48,12 +48,8 @@ class Peer {
 
 // One handshake by s2n-tls as Slurm sets it up, run to its end: any loaded CA certificate is an anchor, no name is
 // compared. A server insists on a certificate from a client that has one.
-struct Handshake {
+struct Handshake : testing::S2nHandshake {
   Handshake(const Peer& client, const Peer& server, absl::Time now);
-  bool ok = false;
-  bool client_refused = false;  // the server's certificate
-  bool server_refused = false;  // the client's
-  std::string error;            // empty when ok
 };
 
 }  // namespace signet::rotation
