@@ -45,7 +45,9 @@ struct Blocker {
 // again or acknowledged. Hosts without a daemon that never reported are not seen.
 // The bundle meant is found by the hash of its file, of the last 1000 generations: a hash that this server never made
 // proves nothing. The newest word counts: a probe decides until the daemon speaks again, and a node whose newest
-// statement finds a bundle without the anchor on its disk has loaded that. Blocked names keep no gate closed.
+// statement finds a bundle without the anchor on its disk has loaded that. Blocked nodes and
+// hosts without a daemon keep no gate closed; what was reported of a service on a host does, until the host is
+// forgotten.
 absl::StatusOr<std::vector<Blocker>> NotLoaded(const store::Tables& tables, const store::AuthorityRow& authority,
                                                absl::Time since, absl::Time now,
                                                absl::Time acked_since = absl::InfinitePast());

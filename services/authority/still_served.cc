@@ -241,7 +241,10 @@ absl::Status AddUnlisted(const Question& question, std::vector<Blocker>& blocker
   blocker.until = certificate.not_after();
   blocker.cause = absl::StrCat("this server does not know what ", NameOf(question.authority),
                                " signed: nodes and services that have not moved here need it, and are listed nowhere");
-  blocker.next = absl::StrCat("once nobody serves a certificate of it: ", AckCommand(kUnlisted, question.authority));
+  // With its key here it vouches for what signs now: who trusts it alone lives by that.
+  const bool vouches = question.authority.custody != kForeignCustody;
+  blocker.next = absl::StrCat("once nobody serves a certificate of it", vouches ? " or trusts it alone" : "", ": ",
+                              AckCommand(kUnlisted, question.authority));
   blockers.push_back(std::move(blocker));
   return absl::OkStatus();
 }
