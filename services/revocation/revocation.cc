@@ -187,11 +187,11 @@ class Change {
     SIGNET_ASSIGN_OR_RETURN(std::vector<authority::Blocker> more, authority::MayBeServed(tables_, row, now_));
     blockers.insert(blockers.end(), more.begin(), more.end());
     if (blockers.empty()) return absl::OkStatus();
-    std::vector<std::string> causes;
-    for (const authority::Blocker& blocker : blockers)
-      causes.push_back(absl::StrCat(blocker.cause, blocker.names.empty() ? "" : ": ", blocker.names));
+    const auto say = [](std::string* out, const authority::Blocker& blocker) {
+      absl::StrAppend(out, blocker.cause, blocker.names.empty() ? "" : ": ", blocker.names);
+    };
     return base::Refusal(absl::StatusCode::kFailedPrecondition, base::kGateClosed,
-                         absl::StrCat("authority ", row.id, " is still needed: ", absl::StrJoin(causes, "; ")),
+                         absl::StrCat("authority ", row.id, " is still needed: ", absl::StrJoin(blockers, "; ", say)),
                          absl::StrCat(blockers.front().next, "; for a stolen key: signetctl authority emergency ",
                                       row.id.substr(0, 12)));
   }
