@@ -8,12 +8,14 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "adapters/slurm/held_bundle.h"
+#include "adapters/slurm/host_report.h"
 #include "adapters/slurm/identity_file.h"
 #include "adapters/slurm/node_state.h"
 #include "adapters/slurm/pod_token.h"
 #include "adapters/slurm/pre_start.h"
 #include "adapters/slurm/report.h"
 #include "adapters/slurm/running_program.h"
+#include "adapters/slurm/served_certificate.h"
 #include "adapters/slurm/servers.h"
 #include "adapters/slurm/spool_directory.h"
 #include "adapters/slurm/token_search.h"
@@ -167,6 +169,24 @@ std::vector<Finding> ExamineReports(const Config& config, const Host& host) {
   return findings;
 }
 
+// Those that run here and have a certificate of ours.
+std::vector<Finding> ExamineServices(const Config& config, const Deadline& deadline) {
+  const absl::StatusOr<std::vector<RunningProgram>> daemons = FindPrograms(SlurmDaemons());
+  if (!daemons.ok()) return {};
+  std::set<std::string> services;
+  for (const RunningProgram& daemon : *daemons) {
+    if (names::IsServiceName(daemon.name)) services.insert(daemon.name);
+  }
+  std::vector<Finding> findings;
+  for (const std::string& service : services) {
+    const std::string cert_file = ServiceFiles(config, service).front();
+    if (!files::Exists(cert_file)) continue;
+    const absl::Duration limit = std::min(kTimePerServer, deadline.left());
+    findings.push_back(ExamineServed(service, DefaultPort(service), cert_file, limit));
+  }
+  return findings;
+}
+
 // By the one call that needs no rights.
 Finding ExamineServer(const Config& config, const std::string& address, const Deadline& deadline) {
   if (absl::StartsWith(address, "unix:") && !files::Exists(address.substr(5))) {
@@ -188,6 +208,7 @@ std::vector<Finding> Examine(const Config& config, const Host& host, const Deadl
   for (Finding& finding : ExamineSpools(config, host, now)) findings.push_back(std::move(finding));
   for (Finding& finding : ExamineNode(config, host)) findings.push_back(std::move(finding));
   for (Finding& finding : ExamineReports(config, host)) findings.push_back(std::move(finding));
+  for (Finding& finding : ExamineServices(config, deadline)) findings.push_back(std::move(finding));
   for (const std::string& address : config.servers) findings.push_back(ExamineServer(config, address, deadline));
   return findings;
 }

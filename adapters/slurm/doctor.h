@@ -23,8 +23,8 @@ struct Finding {
 };
 
 // ca_cert_file, the signed bundle and the clock it tells, what pre-start would do at slurmd's next start, identity keys
-// and tokens of this user's nodes, the pod's token, who tells signetd what this host has loaded, each server. Changes
-// nothing.
+// and tokens of this user's nodes, the pod's token, who tells signetd what this host has loaded, whether the
+// services that run here serve what is in their files, each server. Changes nothing.
 std::vector<Finding> Examine(const Config& config, const Host& host, const Deadline& deadline, absl::Time now);
 
 // "ok: …", "note: …; <next>", "fault: …; <next>", one line each.

@@ -53,14 +53,6 @@ bool AllHaveRead(const Processes& processes, const std::vector<std::string>& fil
                                            [settled](const auto& process) { return process.started_at >= settled; });
 }
 
-// The configured ones, or Slurm's own names: ctld_cert.pem and ctld_cert_key.pem, dbd_…, restd_….
-std::vector<std::string> ServiceFiles(const Config& config, const std::string& program) {
-  if (!config.service_cert.empty()) return {config.service_cert, config.service_key};
-  const std::string pair = absl::StrCat(config.ca_cert_file.substr(0, config.ca_cert_file.rfind('/')), "/",
-                                        absl::StripPrefix(program, "slurm"));
-  return {pair + "_cert.pem", pair + "_cert_key.pem"};
-}
-
 std::string ServedSerial(const Config& config, const std::string& program, const Processes& processes) {
   const std::vector<std::string> files = ServiceFiles(config, program);
   if (!AllHaveRead(processes, files)) return "";
@@ -71,6 +63,13 @@ std::string ServedSerial(const Config& config, const std::string& program, const
 }
 
 }  // namespace
+
+std::vector<std::string> ServiceFiles(const Config& config, const std::string& program) {
+  if (!config.service_cert.empty()) return {config.service_cert, config.service_key};
+  const std::string pair = absl::StrCat(config.ca_cert_file.substr(0, config.ca_cert_file.rfind('/')), "/",
+                                        absl::StripPrefix(program, "slurm"));
+  return {pair + "_cert.pem", pair + "_cert_key.pem"};
+}
 
 v1::HostReport ReportOfDaemon(const Config& config, const std::string& host, const std::string& program,
                               const Processes& processes) {

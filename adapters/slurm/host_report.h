@@ -12,6 +12,10 @@
 
 namespace signet::slurm {
 
+// The certificate's and the key's of slurmctld, slurmdbd or slurmrestd on this host: the configured ones, or Slurm's
+// own names beside ca_cert_file: ctld_cert.pem and ctld_cert_key.pem, dbd_…, restd_….
+std::vector<std::string> ServiceFiles(const Config& config, const std::string& program);
+
 // Of `program`, which reads its files at its start and never later. What it has loaded counts as known only when every
 // one of `processes` (and there is one) started when ca_cert_file was settled as it is now (see SettledAt); likewise
 // the certificate that it serves, which is looked for beside ca_cert_file under Slurm's name. In doubt either is unset.

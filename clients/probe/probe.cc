@@ -210,6 +210,14 @@ ProbeAnswer AskOne(SSL_CTX& context, const std::vector<x509::Certificate>& ancho
 
 absl::Status NoMemory() { return absl::ResourceExhaustedError("openssl could not set up a TLS client"); }
 
+absl::StatusOr<ContextPtr> NewContext() {
+  ContextPtr context(SSL_CTX_new(TLS_client_method()));
+  if (context == nullptr || SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION) != 1) return NoMemory();
+  SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_OFF);
+  SSL_CTX_set_cert_verify_callback(context.get(), NoteCertificate, nullptr);
+  return context;
+}
+
 }  // namespace
 
 absl::StatusOr<Probe> Probe::Create(absl::string_view chain_pem, const keys::PrivateKey& key,
@@ -220,10 +228,7 @@ absl::StatusOr<Probe> Probe::Create(absl::string_view chain_pem, const keys::Pri
     return base::Refusal(absl::StatusCode::kInvalidArgument, base::kMalformed,
                          "the probe's certificate is another key's");
   }
-  ContextPtr context(SSL_CTX_new(TLS_client_method()));
-  if (context == nullptr || SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION) != 1) return NoMemory();
-  SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_OFF);
-  SSL_CTX_set_cert_verify_callback(context.get(), NoteCertificate, nullptr);
+  SIGNET_ASSIGN_OR_RETURN(ContextPtr context, NewContext());
   for (std::size_t i = 0; i < chain.size(); ++i) {
     const std::shared_ptr<X509> certificate = chain[i].ParseWithOpenssl();
     if (certificate == nullptr) {
@@ -235,6 +240,12 @@ absl::StatusOr<Probe> Probe::Create(absl::string_view chain_pem, const keys::Pri
     if (taken != 1) return NoMemory();
   }
   if (SSL_CTX_use_PrivateKey(context.get(), key.evp()) != 1) return NoMemory();
+  return Probe(std::shared_ptr<SSL_CTX>(context.release(), SSL_CTX_free), std::move(anchors));
+}
+
+absl::StatusOr<Probe> Probe::WithoutCertificate(std::vector<x509::Certificate> anchors) {
+  const x509::OpensslErrorScope errors;
+  SIGNET_ASSIGN_OR_RETURN(ContextPtr context, NewContext());
   return Probe(std::shared_ptr<SSL_CTX>(context.release(), SSL_CTX_free), std::move(anchors));
 }
 

@@ -48,13 +48,15 @@ struct ProbeLimits {
   std::size_t parallel = 256;                  // hosts at once
 };
 
-// Holds a client certificate and its key. Thread-safe.
+// Holds a client certificate and its key, or none. Thread-safe.
 class Probe {
  public:
   // `chain_pem`: leaf first. `anchors`: one of them must verify what a daemon shows (x509::VerifyChain, by this host's
   // clock). INVALID_ARGUMENT for a chain that does not parse, or whose leaf is not `key`'s.
   static absl::StatusOr<Probe> Create(absl::string_view chain_pem, const keys::PrivateKey& key,
                                       std::vector<x509::Certificate> anchors);
+  // Shows none: its verdicts say nothing of trust, but for kAnother, and the answers what is served.
+  static absl::StatusOr<Probe> WithoutCertificate(std::vector<x509::Certificate> anchors);
 
   // One answer for each target, in their order. `progress`, unless empty, is told after each how many are done, by one
   // thread at a time. The conversation goes on whatever certificate a daemon shows, since nothing secret is sent; the

@@ -2,10 +2,12 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "adapters/slurm/enrolment.h"
+#include "adapters/slurm/host_report.h"
 #include "adapters/slurm/report.h"
 #include "services/bundle/ca_file.h"
 #include "services/bundle/signed_bundle.h"
@@ -152,6 +154,16 @@ TEST_F(DoctorTest, NotesAHostOfWhichNobodyTells) {
   if (!nothing_runs()) GTEST_SKIP() << "a daemon of Slurm has started on this host";
   EXPECT_THAT(report, HasSubstr("nothing tells signetd which trust bundle this host has; "
                                 "systemctl enable --now signet-slurm-report.timer"));
+}
+
+TEST_F(DoctorTest, LooksAtTheCertificateOfAServiceThatRunsHere) {
+  prctl(PR_SET_NAME, "slurmdbd");
+  const std::string file = ServiceFiles(config_, "slurmdbd").front();
+  EXPECT_THAT(Report(), Not(HasSubstr(file))) << "it may have one from elsewhere";
+  WriteFile(file, "garbage");
+  EXPECT_THAT(Report(), HasSubstr("fault: " + file + ", of slurmdbd: "));
+  prctl(PR_SET_NAME, "slurm_test");
+  EXPECT_THAT(Report(), Not(HasSubstr(file)));
 }
 
 TEST_F(DoctorTest, NamesAPodsTokenThatOthersCanRead) {
