@@ -88,6 +88,11 @@ absl::StatusOr<std::string> ServiceFault(const Question& question, const std::st
   // A host may have been probed under several names: what tells hosts apart is what they serve.
   std::set<std::string> newer;  // serials
   std::size_t acknowledged = 0;
+  // While there was nothing newer to serve, a word could not mean that it is served.
+  for (const store::CertificateRow& row : live) {
+    if (row.authority_id == question.authority.id) break;
+    first_newer = row.recorded_at;
+  }
   for (const auto& [host, what] : served) {
     SignedBy by = SignedBy::kAnother;
     if (!what.serial.empty()) {
@@ -98,17 +103,12 @@ absl::StatusOr<std::string> ServiceFault(const Question& question, const std::st
     const absl::Time word = denied ? what.seen_at : absl::InfinitePast();
     if (!denied && !what.serial.empty()) {
       newer.insert(what.serial);
-    } else if (question.acks.After(host, word)) {
+    } else if (question.acks.After(host, std::max(word, first_newer))) {
       ++acknowledged;
     } else if (denied || may_have_one) {
       hosts.push_back(host);
       seen_at = std::max(seen_at, word);
     }
-  }
-  // While there was nothing newer to serve, a word could not mean that it is served.
-  for (const store::CertificateRow& row : live) {
-    if (row.authority_id == question.authority.id) break;
-    first_newer = row.recorded_at;
   }
   if (question.acks.After(service, std::max(seen_at, first_newer))) return std::string();
   if (served.empty() && !live.empty() && may_have_one) {

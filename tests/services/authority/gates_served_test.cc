@@ -108,6 +108,21 @@ TEST_F(GatesTest, AServiceOnTwoHostsIsNotJudgedByTheOneThatSpeaks) {
   EXPECT_THAT(Served(former), IsEmpty());
 }
 
+TEST_F(GatesTest, AWordForAServicesHostComesAfterItsNewerCertificate) {
+  IssueService("slurmdbd");
+  Start();
+  Take(Verb::kActivate, prepared);
+  Report("db1", "slurmdbd", new_file, "");
+  world.clock.Advance(absl::Seconds(1));
+  Ack(former, {"db1"});
+  world.clock.Advance(absl::Seconds(1));
+  IssueService("slurmdbd");
+  EXPECT_EQ(Names(Served(former)), "5:slurmdbd ") << "what was acknowledged did not exist yet";
+  world.clock.Advance(absl::Seconds(1));
+  Ack(former, {"db1"});
+  EXPECT_THAT(Served(former), IsEmpty());
+}
+
 TEST_F(GatesTest, AnAcknowledgementOfAServiceSpeaksForTheHostThatSaysNothing) {
   IssueService("slurmctld");
   IssueService("slurmctld");
